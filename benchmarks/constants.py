@@ -273,6 +273,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.selection": {
         "MIN_POINTS": "arithmetic", "POINTS_PER_TEXT": "speed",
     },
+    "cluster.forest_tasks": {
+        "PARALLEL_POINTS": "speed", "EDGES_PER_TASK": "speed", "TASKS_PER_WORKER": "speed",
+    },
     "cluster.spanning": {
         "EDGES_AT_ONCE": "memory", "SMALLEST": "arithmetic", "BAND_QUANTILES": "speed", "BAND_SAMPLE": "speed",
     },

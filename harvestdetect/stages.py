@@ -362,7 +362,10 @@ def cluster_segments(
         with_reach: measure how far each cluster reaches, so that a later scan can carry it on.
     """
     view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
-    found = cluster_view(embedded.view, neighbors, core, view_rows, settings=context.settings, with_reach=with_reach)
+    found = cluster_view(
+        embedded.view, neighbors, core, view_rows, settings=context.settings, with_reach=with_reach,
+        engine=context.engine,
+    )  # fmt: skip
     return ViewClusters(clusters=found, core=core)
 
 

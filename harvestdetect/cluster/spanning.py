@@ -1,20 +1,23 @@
 """The minimum spanning forest of the mutual reachability graph, in little memory.
 
 The graph has n k edges, too many for one sparse matrix. So the edges are spanned in bands of rising length and block by
-block: the forest of some edges, with the remaining edges, has the same minimum spanning forest as all edges.
+block: the forest of some edges, with the remaining edges, has the same minimum spanning forest as all edges. For the
+same reason the edges of some rows can be reduced to their forest anywhere (:func:`forest_of_rows`), and the forests
+joined (:func:`join_forests`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from harvestdetect.data import Neighbors
-from harvestdetect.util.arrays import Floats32, Ints32
+from harvestdetect.util.arrays import Floats32, Ints32, unique
 
-__all__ = ["Forest", "spanning_forest"]
+__all__ = ["Edges", "Forest", "forest_of_rows", "join_forests", "spanning_forest"]
 
 
 EDGES_AT_ONCE: Final = 1 << 20
@@ -31,7 +34,7 @@ BAND_SAMPLE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Edges:
+class Edges:
     """Undirected edges, ``low < high``; an edge may occur twice."""
 
     low: Ints32
@@ -45,6 +48,9 @@ class _Edges:
         indptr = np.zeros(n + 1, np.int32)
         np.cumsum(np.bincount(self.low, minlength=n), out=indptr[1:])
         return sparse.csr_matrix((np.maximum(self.length, SMALLEST, dtype=np.float64), self.high, indptr), shape=(n, n))
+
+
+_NO_EDGES: Final = Edges(low=np.empty(0, np.int32), high=np.empty(0, np.int32), length=np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +85,12 @@ def spanning_forest(
     from scipy.sparse import csgraph
 
     n, k = neighbors.index.shape
-    # rounding to float32 must not move a length across floor or cap
-    shortest, longest = _round_down(floor), float(_round_down(cap)) if floor <= cap else -np.inf
+    shortest, longest = _bounds(floor, cap)
     rows = max(1, EDGES_AT_ONCE // max(k, 1))
     blocks = [slice(start, start + rows) for start in range(0, n, rows)]
     lengths = neighbors.distance if distance is None else distance
     reach = _mutual_reachability(neighbors.index, lengths, core, shortest, blocks)
-    forest = _Edges(low=np.empty(0, np.int32), high=np.empty(0, np.int32), length=np.empty(0, np.float32))
+    forest = _NO_EDGES
     component = np.arange(n, dtype=np.int32)
     above = -np.inf
     for limit in _band_ends(reach, longest):
@@ -97,7 +102,7 @@ def spanning_forest(
             # shorter edges have joined the other pairs already
             apart = component[row] != component[column]
             row, column = row[apart], column[apart]
-            pending.append(_Edges(low=np.minimum(row, column), high=np.maximum(row, column), length=part[where[apart]]))
+            pending.append(Edges(low=np.minimum(row, column), high=np.maximum(row, column), length=part[where[apart]]))
             if sum(len(edges.low) for edges in pending) > max(2 * n, EDGES_AT_ONCE):
                 pending = [_spanned(n, pending)]
         forest = _spanned(n, pending)
@@ -106,18 +111,69 @@ def spanning_forest(
     return Forest(low=forest.low, high=forest.high, length=forest.length, component=component)
 
 
+def forest_of_rows(
+    neighbors: Neighbors, *, core: Floats32, rows: slice, lengths: Floats32, floor: float, cap: float
+) -> Edges:
+    """The minimum spanning forest of the edges from some rows to their neighbours, see :func:`spanning_forest`.
+
+    Args:
+        neighbors: the k nearest neighbours of n points.
+        core: float32[n], core distances.
+        rows: r of the points, a slice of step 1.
+        lengths: float32[r, k], the distance of each of these rows to its neighbours.
+        floor: shorter distances count as equal to it.
+        cap: longer edges are left out.
+    """
+    shortest, longest = _bounds(floor, cap)
+    index = neighbors.index[rows]
+    reach = _reach_of_block(index, lengths, core[rows], core, shortest)
+    row, place = np.nonzero(reach <= longest)
+    row, column = (row + rows.start).astype(np.int32), index[row, place]
+    ends = unique(np.concatenate((row, column)))
+    # the ends keep their order, so the same edge is preferred among equal ones
+    low, high = (np.searchsorted(ends, take(row, column)).astype(np.int32) for take in (np.minimum, np.maximum))
+    forest = _spanned(len(ends), [Edges(low=low, high=high, length=reach[reach <= longest])])
+    return Edges(low=ends[forest.low], high=ends[forest.high], length=forest.length)
+
+
+def join_forests(n: int, forests: Iterable[Edges]) -> Forest:
+    """The minimum spanning forest of n points, given the forests of all edges in parts."""
+    from scipy.sparse import csgraph
+
+    pending = [_NO_EDGES]
+    for forest in forests:
+        pending.append(forest)
+        if sum(len(edges.low) for edges in pending) > max(2 * n, EDGES_AT_ONCE):
+            pending = [_spanned(n, pending)]
+    whole = _spanned(n, pending)
+    component = csgraph.connected_components(whole.graph(n), directed=False)[1]
+    return Forest(low=whole.low, high=whole.high, length=whole.length, component=component)
+
+
+def _bounds(floor: float, cap: float) -> tuple[np.float32, float]:
+    """The shortest and the longest length. Rounding to float32 must not move a length across floor or cap."""
+    return _round_down(floor), float(_round_down(cap)) if floor <= cap else -np.inf
+
+
 def _mutual_reachability(
     index: Ints32, lengths: Floats32, core: Floats32, shortest: np.float32, blocks: list[slice]
 ) -> Floats32:
     """Mutual reachability distances: float32[n, k]; the greatest of the edge's length and both core distances."""
     reach = np.empty(index.shape, np.float32)
     for block in blocks:
-        part, others = reach[block], index[block]
-        np.maximum(lengths[block], core[block, None], out=part)
-        np.maximum(part, core[others], out=part)
-        np.maximum(part, shortest, out=part)
-        part[others < 0] = np.inf
+        reach[block] = _reach_of_block(index[block], lengths[block], core[block], core, shortest)
     return reach
+
+
+def _reach_of_block(
+    others: Ints32, lengths: Floats32, own: Floats32, core: Floats32, shortest: np.float32
+) -> Floats32:  # fmt: skip
+    """Mutual reachability distances of some points, whose core distances are ``own``: float32[r, k]."""
+    part = np.maximum(lengths, own[:, None])
+    np.maximum(part, core[others], out=part)
+    np.maximum(part, shortest, out=part)
+    part[others < 0] = np.inf
+    return part
 
 
 def _round_down(value: float) -> np.float32:
@@ -134,7 +190,7 @@ def _band_ends(reach: Floats32, longest: float) -> list[float]:
     return [*inner[inner < longest].tolist(), longest]
 
 
-def _spanned(n: int, parts: list[_Edges]) -> _Edges:
+def _spanned(n: int, parts: list[Edges]) -> Edges:
     """The minimum spanning forest of some edges of n points, sorted by ``low``.
 
     SciPy prefers earlier entries among equal ones, so sorting by ``low`` and ``high`` makes the forest unique.
@@ -150,12 +206,12 @@ def _spanned(n: int, parts: list[_Edges]) -> _Edges:
     order = np.argsort(key)
     length, key = length[order], key[order]
     del order
-    edges = _Edges(low=(key >> 32).astype(np.int32), high=key.astype(np.int32), length=length)
+    edges = Edges(low=(key >> 32).astype(np.int32), high=key.astype(np.int32), length=length)
     del key, length
     graph = edges.graph(n)
     del edges
     spanning = csgraph.minimum_spanning_tree(graph, overwrite=True)
-    return _Edges(
+    return Edges(
         low=np.repeat(np.arange(n, dtype=np.int32), np.diff(spanning.indptr)),
         high=spanning.indices.astype(np.int32, copy=False),
         length=spanning.data.astype(np.float32),

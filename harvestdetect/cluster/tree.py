@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.cluster.spanning import spanning_forest
+from harvestdetect.cluster.spanning import Forest, spanning_forest
 from harvestdetect.data import Neighbors
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Floats32, Ints, Ints32, unique
 
-__all__ = ["Tree", "build_tree", "condense", "single_linkage"]
+__all__ = ["Tree", "build_tree", "condense", "single_linkage", "tree_of"]
 
 
 BRIDGE: Final = 4.0
@@ -75,8 +75,13 @@ def build_tree(
         cap: points farther apart than this are not joined.
         min_cluster_size: the number of points that a node needs.
     """
-    n = len(core)
     forest = spanning_forest(neighbors, core=core, distance=distance, floor=floor, cap=cap)
+    return tree_of(forest, floor=floor, min_cluster_size=min_cluster_size)
+
+
+def tree_of(forest: Forest, *, floor: float, min_cluster_size: int) -> Tree:
+    """The condensed tree of a minimum spanning forest of n points; arguments as for :func:`build_tree`."""
+    n = len(forest.component)
     inside = unique(np.concatenate((forest.low, forest.high)))
     place = np.full(n, -1, np.int32)
     place[inside] = np.arange(len(inside), dtype=np.int32)

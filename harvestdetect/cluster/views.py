@@ -20,10 +20,14 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.cluster.distances import shared_distance, shared_length
+from harvestdetect.cluster.forest_tasks import forest_on, worth_sending
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.selection import select_by_accounts, select_flat, tree_leaves
-from harvestdetect.cluster.tree import Tree, build_tree
+from harvestdetect.cluster.spanning import spanning_forest
+from harvestdetect.cluster.tree import Tree, tree_of
 from harvestdetect.data import Neighbors, View
+from harvestdetect.engines.engine import Engine
+from harvestdetect.engines.loop import Loop
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 
@@ -110,8 +114,9 @@ class _Graph:
     """The n points to cluster and their neighbours, with the distances of one channel."""
 
     neighbors: Neighbors
-    lengths: Floats32
-    """float32[n, k]: the channel's distance to each neighbour."""
+    lengths: Floats32 | None
+    """float32[n, k]: the channel's distance to each neighbour; None: that of :func:`shared_distance`, which an engine
+    computes for the tree, and this process for the rows that it needs."""
     core: Floats32
     """float32[n]: core distances; zero in a channel that ignores density."""
     postings: Postings
@@ -129,6 +134,7 @@ def cluster_view(
     *,
     settings: Settings,
     with_reach: bool = False,
+    engine: Engine | None = None,
 ) -> list[Clustered]:
     """The clusters of a view, channel by channel.
 
@@ -140,10 +146,13 @@ def cluster_view(
         settings: distances, selection and minimum sizes.
         with_reach: whether to measure the reach of each cluster, which a later scan needs to carry it on. Otherwise it
             is 0.
+        engine: spans the points if its workers are on other machines; None spans them in this process.
     """
+    engine = engine or Loop()
     found: list[Clustered] = []
     for channel in _channels(view, settings, neighbors.index.shape[1]):
-        found.extend(_clusters(channel, _graph(channel, neighbors, core, postings), settings, with_reach=with_reach))
+        graph = _graph(channel, neighbors, core, postings, engine)
+        found.extend(_clusters(channel, graph, settings, with_reach=with_reach, engine=engine))
     return found
 
 
@@ -195,11 +204,16 @@ def carry_on(
 # ---------------------------------------------------------------- clusters of one tree
 
 
-def _graph(channel: _Channel, neighbors: Neighbors, core: Floats32, postings: Postings) -> _Graph:
+def _graph(
+    channel: _Channel, neighbors: Neighbors, core: Floats32, postings: Postings, engine: Engine
+) -> _Graph:  # fmt: skip
     """All points of a view, as one channel measures their distances."""
+    lengths: Floats32 | None = neighbors.distance
+    if channel.by_shared_neighbors:
+        lengths = None if worth_sending(len(core), engine) else shared_distance(neighbors)
     return _Graph(
         neighbors=neighbors,
-        lengths=shared_distance(neighbors) if channel.by_shared_neighbors else neighbors.distance,
+        lengths=lengths,
         core=np.zeros_like(core) if channel.by_shared_neighbors else core,
         postings=postings,
         row=np.arange(len(core), dtype=np.int32),
@@ -224,16 +238,20 @@ def _graph_among(
     )
 
 
-def _clusters(channel: _Channel, graph: _Graph, settings: Settings, *, with_reach: bool) -> list[Clustered]:
+def _clusters(
+    channel: _Channel, graph: _Graph, settings: Settings, *, with_reach: bool, engine: Engine
+) -> list[Clustered]:  # fmt: skip
     """The clusters of one tree: those selected, then the leaves."""
-    tree = build_tree(
-        graph.neighbors,
-        core=graph.core,
-        distance=graph.lengths,
-        floor=channel.floor,
-        cap=channel.cap,
-        min_cluster_size=settings.min_cluster_size,
-    )
+    if worth_sending(len(graph.core), engine):
+        forest = forest_on(
+            engine, graph.neighbors, core=graph.core, by_shared_neighbors=channel.by_shared_neighbors,
+            floor=channel.floor, cap=channel.cap,
+        )  # fmt: skip
+    else:
+        forest = spanning_forest(
+            graph.neighbors, core=graph.core, distance=graph.lengths, floor=channel.floor, cap=channel.cap
+        )
+    tree = tree_of(forest, floor=channel.floor, min_cluster_size=settings.min_cluster_size)
     selected = list(_selected(tree, graph, settings))
     leaves = [(points, 0.0) for points in _shared_leaves(tree, graph.postings, settings)] if channel.leaves else []
     found: list[Clustered] = []
@@ -259,7 +277,8 @@ def _clusters_among(
     """The clusters of one tree over some points of the view."""
     if not len(rows):
         return []
-    return _clusters(channel, _graph_among(rows, channel, neighbors, core, postings), settings, with_reach=True)
+    graph = _graph_among(rows, channel, neighbors, core, postings)
+    return _clusters(channel, graph, settings, with_reach=True, engine=Loop())
 
 
 def _selected(tree: Tree, graph: _Graph, settings: Settings) -> Iterator[tuple[Ints32, float]]:
@@ -314,7 +333,8 @@ def _reach(clusters: Sequence[Ints32], graph: _Graph, floor: float) -> Floats32:
     for rows in _blocks(np.flatnonzero(label >= 0).astype(np.int32), graph.neighbors.index.shape[1]):
         index = graph.neighbors.index[rows]
         fellow = (index >= 0) & (label[index] == label[rows][:, None])
-        reach = _mutual(graph.lengths[rows], graph.core[rows], graph.core[index])
+        lengths = shared_distance(graph.neighbors, rows=rows) if graph.lengths is None else graph.lengths[rows]
+        reach = _mutual(lengths, graph.core[rows], graph.core[index])
         nearest = np.where(fellow, reach, np.inf).min(axis=1, initial=np.inf)
         some = np.isfinite(nearest)
         np.maximum.at(found, label[rows[some]], nearest[some])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -61,6 +62,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "PARALLEL_CLUSTERS", 1)
     monkeypatch.setattr(measure, "PARALLEL_CANDIDATES", 1)
     monkeypatch.setattr("harvestdetect.embed.elsewhere.PARALLEL_TEXTS", 1)
+    monkeypatch.setattr("harvestdetect.cluster.forest_tasks.PARALLEL_POINTS", 1)
 
 
 def found_on(engine: Engine | None, dump: Path, settings: Settings) -> Detection:
@@ -130,6 +132,32 @@ def test_findings_are_the_same_byte_for_byte(
         detection = found_on(used, dump, settings)
     assert written(detection, tmp_path / "out") == expected
     assert not killed or Path(mark).exists()
+
+
+class Counting(Processes):
+    """Processes that stand for other machines. They note which functions are sent to them."""
+
+    elsewhere = True
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.sent: Counter[str] = Counter()
+
+    def submit(self, function: Any, /, *arguments: Any) -> Any:
+        self.sent[getattr(function, "func", function).__name__] += 1
+        return super().submit(function, *arguments)
+
+
+def test_work_for_other_machines_finds_the_same(
+    dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path
+) -> None:
+    settings = Settings(encoder="fast", cache=cache, work=tmp_path / "work", threads=1)
+    with closing(Counting(2)) as engine:
+        detection = found_on(engine, dump, settings)
+        assert set(engine.sent) == {
+            "_prepare_file", "_encode_block", "_span_rows", "_split_some", "_finish_some", "_measure_some"
+        }  # fmt: skip
+    assert written(detection, tmp_path / "out") == expected
 
 
 def test_findings_are_the_same_if_a_machine_is_killed(
