@@ -91,8 +91,23 @@ def cost_tables(runs: Sequence[Run], model: CostModel, prompts: Sequence[float])
         f"{table(['stage', 'the process of the scan', 'its threads', 'tasks'], curves)}"
     )
     for size in prompts:
-        text += f"\n{size:,.0f} prompts, extrapolated:\n\n{_predicted(model, size)}"
+        least, most = _range(model, size)
+        text += (
+            f"\n{size:,.0f} prompts, extrapolated:\n\n{_predicted(model, size)}\nWith the curves that give the least "
+            f"and the most instead of those that fit best: {least / HOUR:,.3g} to {most / HOUR:,.3g} core hours.\n"
+        )
     return text
+
+
+def _range(model: CostModel, prompts: float) -> tuple[float, float]:
+    """The least and the most processor seconds that the fitted curves give, whichever of them is taken."""
+    sizes = sizes_at(model, prompts)
+    given = [
+        [curve.at(sizes) for curve in (by[name], *model.others[stage][name])]
+        for stage, by in model.stages.items()
+        for name in ("own", "threaded", "task seconds")
+    ]
+    return sum(map(min, given)), sum(map(max, given))
 
 
 def _error(error: float | None) -> str:
@@ -267,7 +282,7 @@ def _report(runs: Sequence[Run], model: CostModel, chosen: argparse.Namespace) -
             simulated[count] = simulate_scan(steps_of(model, prompts, cores=count * chosen.cores), machines)
         last = enough(simulated)
         told = (
-            f"From {last} machines on, twice as many are less than {STILL:g} times as fast."
+            f"Twice as many machines as {last} are less than {STILL:g} times as fast."
             if last
             else f"Up to {max(simulated)} machines, twice as many are {STILL:g} times as fast or more."
         )

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from benchmarks import cost_model
-from benchmarks.cost_fit import fit_model, fitted, log_curve, power_curve, sizes_at
+from benchmarks.cost_fit import curves, fit_model, line, log_curve, power_curve, sizes_at
 from benchmarks.cost_graph import MAX_TASKS, Machines, Simulated, Step, simulate_scan
 from benchmarks.cost_model import compared, enough, simulation_table, steps_of
 from benchmarks.cost_runs import Recording, Run, StageRun
@@ -49,22 +49,28 @@ def sizes_of(prompts: Sequence[float]) -> list[dict[str, float]]:
 
 
 def test_the_largest_scan_decides_form_and_size() -> None:
-    by_prompts = fitted(sizes_of(N), [n**1.5 for n in N], ("clusters", "prompts"))
+    by_prompts = curves(sizes_of(N), [n**1.5 for n in N], ("clusters", "prompts"))[0]
     assert (by_prompts.form, by_prompts.size) == ("a n^b", "prompts")
     assert by_prompts.b == pytest.approx(1.5)
     assert by_prompts.error == pytest.approx(0, abs=1e-9)
-    by_clusters = fitted(sizes_of(N), [20.0, 100.0, 120.0], ("prompts", "clusters"))
+    by_clusters = curves(sizes_of(N), [20.0, 100.0, 120.0], ("prompts", "clusters"))[0]
     assert by_clusters.size == "clusters"
     assert by_clusters.at({"clusters": 1e4}) == pytest.approx(2e4)
-    logarithm = fitted(sizes_of(N), [n * math.log(n) for n in N], ("prompts",))
+    logarithm = curves(sizes_of(N), [n * math.log(n) for n in N], ("prompts",))[0]
     assert logarithm.form == "a n + b n log n"
 
 
 def test_a_fixed_cost_does_not_promise_less_for_more() -> None:
     # one second, and one for each 10,000 prompts: the power is below 1
-    curve = fitted(sizes_of(N), [1 + n / 1e4 for n in N], ("prompts",))
-    assert curve.at({"prompts": 1e9}) >= 1e9 / 1e4
-    assert fitted(sizes_of(N), [0, 0, 0], ("prompts",)).at({"prompts": 1e9}) == 0
+    costs = [1 + n / 1e4 for n in N]
+    curve = curves(sizes_of(N), costs, ("prompts",))[0]
+    assert curve.form == "a + b n"
+    assert curve.at({"prompts": 1e9}) == pytest.approx(1 + 1e9 / 1e4, rel=1e-6)
+    assert str(curve) == "1 + 0.0001 prompts"
+    assert curves(sizes_of(N), costs, ("prompts",), forms=(power_curve, log_curve))[0].form == "a n + b n log n"
+    assert curves(sizes_of(N), [5.0] * 3, ("prompts",))[0].at({"prompts": 1e9}) == pytest.approx(5)
+    assert min(line("prompts", N, [3.0, 2.0, 1.0]).at({"prompts": n}) for n in (1, 1e9)) >= 0
+    assert curves(sizes_of(N), [0, 0, 0], ("prompts",))[0].at({"prompts": 1e9}) == 0
 
 
 def stage(seconds: float, *, tasks: int = 0, task_seconds: float = 0.0) -> StageRun:
