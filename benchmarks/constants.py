@@ -194,7 +194,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
-    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", POOL_SHARE="share"),
+    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", LEAST_POOL="accounts", POOL_SHARE="share"),
     *_of("evidence.starts", ALIKE_DAYS="times"),
     *_of("evidence.sign_ups", MATCHED="times"),
     *_of(
