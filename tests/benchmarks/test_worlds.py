@@ -213,6 +213,7 @@ def test_a_perfect_judge_takes_or_leaves_whole_candidates() -> None:
     assert (others["campaigns"], others["held"], others["held_in_pieces"]) == (2, 1, 2)
     assert others["account_recall"] == pytest.approx(50 / 70)
     assert others["purity"] == pytest.approx(50 / 62)
+    assert others["guilty"] == pytest.approx(50 / 62)  # the other accounts are innocent
     assert others["found_recall"] == pytest.approx(30 / 70)
     assert (one["account_recall"], one["purity"], one["held"]) == (0.0, None, 0)
     assert one["found_recall"] == pytest.approx(8 / 20)
