@@ -310,7 +310,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
-    "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
+    "evidence.readings": {"NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",
