@@ -7,7 +7,7 @@ import os
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -64,6 +64,14 @@ def test_without_metadata_there_are_three_fields(laid: tuple[World, PlantedDump]
     plain = lay(world, half="tuning", seed=3, rows=ROWS, data=None, metadata=False)
     assert {key for row in plain.rows for key in row} == {"account", "timestamp", "prompt"}
     assert not any(row["name"].startswith("queue") for row in plain.truth)
+
+
+@pytest.mark.parametrize("world", get_args(World))
+def test_a_crowd_has_more_innocent_groups_and_no_campaign(world: World) -> None:
+    dump = lay(world, half="tuning", seed=3, rows=ROWS, data=None, crowd=3)
+    assert {row["kind"] for row in dump.truth} == {"look-alike"}
+    once = plan(world, rows=ROWS, seed="tuning-3", crowd=1)
+    assert len(dump.truth) > 2 * len(once.innocents)
 
 
 def test_half_of_the_accounts_with_one_prompt_share_rare_values() -> None:
