@@ -41,6 +41,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
 constants of its own stage and of earlier ones. The last stage always runs."""
 
 _FIRST_USE: Final = {
+    "util.amounts": "read",
     "corpus": "read",
     "corpus.account_fields": "accounts",
     "cluster": "cluster",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from harvestdetect.evidence.readings import FEW, MOST
+from harvestdetect.evidence.readings import FEW
 from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.util.amounts import MOST
 
 __all__ = ["SENTENCES", "reading_sentence"]
 

@@ -17,11 +17,11 @@ import numpy as np
 from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
-from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
+from harvestdetect.util.amounts import MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
@@ -37,8 +37,6 @@ LEAST_WORDS: Final = -3.0
 """Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
 LEAST_DAYS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
-MOST: Final = 0.5
-"""Share from which a few accounts sent most of the prompts."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
