@@ -50,7 +50,9 @@ ROOMS: Final = ("cluster", "template", "campaign", "accounts", "evidence", "judg
 TINY: Final = 1e-5
 """A smaller number in a comparison guards against rounding."""
 
-Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains"]
+Reason: TypeAlias = Literal[
+    "speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains", "fit"
+]
 """Why a number is no decision constant.
 
 * ``arithmetic``: a unit, a mark, the start of an iteration, a bound against rounding or overflow, or against division
@@ -58,6 +60,7 @@ Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic"
 * ``reading``: a setting of what is read and embedded, or of what kind of text something is, or a bound beyond which a
   value in a dump is a mistake;
 * ``sampling``: how many draws are made or how large a sample is. Another value changes p-values by random noise;
+* ``fit``: a bound on the bits that the fit may give. It changes findings through the fitted file alone;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
 """
 EXPLAINING: Final = frozenset(
@@ -157,9 +160,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", VARIED="share"),
-    *_of("corpus.skeletons", NEAR="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),
-    *_of("cluster.assign", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours"),
+    *_of("cluster.assign", NEIGHBORS_AMONG="neighbours"),
     *_of("template.alignment", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
@@ -167,14 +169,12 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("campaign.links", RIGID_RELIEF="share", COPIED_RELIEF="times"),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
-    *_of("accounts.profiles", ACCOUNT_PROMPTS="prompts", TOPIC_PROMPTS="prompts"),
-    *_of("accounts.alike", NEIGHBORS="neighbours", LEAST_COHESION="share", LIFT="times"),
-    *_of("accounts.candidates", APART="share"),
+    *_of("accounts.profiles", LEAST_PROMPTS="prompts"),
+    *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
-    *_of("accounts.id_links", LETTERS="letters"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
     *_of("accounts.growth", SURPRISING="probability"),
-    *_of("accounts.succession", GAP="probability", SHORT="share", OVERLAP="share", FIXED="share", REACH="times"),
+    *_of("accounts.succession", GAP="probability", SHORT="share", OVERLAP="share", REACH="times"),
     *_of("accounts.seeds", REACH="cosine"),
     *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
@@ -193,18 +193,15 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of(
         "evidence.account_readings",
         SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
-        SIGNED="accounts",
     ),
     *_of(
         "evidence.readings",
-        FEW="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits",
-        SUBJECTS="items",
+        FEW="share", CHANCE="standard deviations", SUBJECTS="items",
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
-    *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
+    *_of("judge.parting", LEAST_GAIN="bits"),
     *_of("judge.verdict", FAR="probability"),
-    *_of("judge.attribute", KEEPS="share"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -270,6 +267,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "EDGES_AT_ONCE": "memory",
     },
     "corpus.account_fields": {"SHOWN": "display"},
+    "corpus.skeletons": {"NEAR": "reading"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
     "evidence.account_ground": {
@@ -297,7 +295,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
-    "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
+    "evidence.readings": {"NEXT_TO_NONE": "arithmetic", "LEAST_WORDS": "fit", "LEAST_DAYS": "fit"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",

@@ -22,7 +22,7 @@ from harvestdetect.cluster.tree import build_tree
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors.partition import over_all
 from harvestdetect.neighbors.search import chord_distance, nearest, thread_pool
-from harvestdetect.util.amounts import EXCEPTIONAL
+from harvestdetect.util.amounts import EXCEPTIONAL, MOST
 from harvestdetect.util.arrays import Floats32, Ints32, packed_pairs, unique
 
 __all__ = ["Alike", "Likeness", "alike", "compared", "with_rarer_columns"]
@@ -35,8 +35,6 @@ SEARCHED: Final = 3
 """Times as many profiles as are wanted that are found in the projection and then compared exactly."""
 PROFILES_AT_ONCE: Final = 8_192
 """Profiles that are projected or compared at a time."""
-LEAST_COHESION: Final = 0.6
-"""Least share of the nearest profiles of a group's profiles that are in the group. Chosen."""
 LIFT: Final = 4.0
 """How many times as common such a column is in the group as among all accounts, at least. Chosen."""
 
@@ -90,7 +88,7 @@ def _groups(near: Neighbors, profiles: Profiles, columns: PromptColumns, *, leas
     )
     groups = []
     for points, cohesion in select_by_cohesion(tree, near, least=least):
-        if cohesion >= LEAST_COHESION:
+        if cohesion >= MOST:
             group = _group(points, cohesion, profiles, columns)
             if len(group.accounts) >= least:
                 groups.append(group)

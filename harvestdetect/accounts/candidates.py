@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,14 +23,10 @@ from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
-from harvestdetect.util.amounts import MOST, NEARLY_ALL
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Ints32, ranges, unique
 
 __all__ = ["Near", "with_candidates", "with_groups"]
-
-APART: Final = 0.25
-"""A part of a candidate is another population if its accounts have less than this share of the neighbours in the group
-that a random part would have. Chosen."""
 
 
 class _Cluster(NamedTuple):
@@ -63,6 +59,9 @@ class Near:
     def is_apart(self, candidate: Ints32, group: Ints32, *, least: int) -> bool:
         """Whether a group is a part of a candidate, and the rest of the candidate another population.
 
+        It is another one if its accounts have few of the neighbours in the group that those of a random part would
+        have.
+
         Args:
             candidate: int32[a], ascending: its accounts.
             group: int32[b], ascending: the accounts of the group.
@@ -78,7 +77,7 @@ class Near:
         near = self._account[index[index >= 0]]
         in_part, in_rest = int(in_sorted(near, part).sum()), int(in_sorted(near, rest).sum())
         by_chance = len(part) / (len(part) + len(rest))
-        return in_part < APART * by_chance * (in_part + in_rest)
+        return in_part < PART * by_chance * (in_part + in_rest)
 
 
 def with_groups(

@@ -49,8 +49,7 @@ def chains(
 
     Args:
         campaigns: the candidates.
-        small: further groups that may be pieces: of :data:`~harvestdetect.util.amounts.MIN_SAMPLE` or more accounts.
-            They are no candidates.
+        small: further groups that may be pieces: of 5 or more accounts (``MIN_SAMPLE``); no candidates.
         refined: the clusters of the candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
@@ -72,9 +71,7 @@ def chains(
         touched = [(i, one) for i in unique(holders[prompts].indices).tolist() if (one := left[i]) is not None]
         inside = [int(in_sorted(one.prompts, prompts).sum()) for _, one in touched]
         is_part = [count >= NEARLY_ALL * len(one.prompts) for count, (_, one) in zip(inside, touched, strict=True)]
-        has_all = any(
-            count >= NEARLY_ALL * len(prompts) and not part for count, part in zip(inside, is_part, strict=True)
-        )
+        has_all = any(n >= NEARLY_ALL * len(prompts) and not part for n, part in zip(inside, is_part, strict=True))
         if has_all or not source.enough_accounts(prompts):
             continue
         parts: list[Campaign] = []

@@ -52,9 +52,6 @@ PAYLOADS: Final = 100
 are less like those of others. Chosen, for speed."""
 COMPARED: Final = 400
 """Most groups with which pieces are compared. Chosen, for speed."""
-FIXED: Final = 0.25
-"""Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
-have several templates."""
 PIECES_AT_ONCE: Final = 256
 """Groups that are compared with all others at a time."""
 
@@ -266,7 +263,7 @@ class _Payloads:
         wide = used.shape[1]
         by_group = sparse.csr_matrix((np.ones(len(group), np.float32), np.arange(len(group)), self._start))
         share = (sparse.diags((1 / np.maximum(size, 1)).astype(np.float32)) @ by_group @ used).tocsr()
-        share.data = (share.data >= FIXED).astype(np.float32)
+        share.data = (share.data >= PART).astype(np.float32)
         share.eliminate_zeros()
         self._fixed = share
         self._used = (used - used.multiply(self._fixed[group])).tocsr()

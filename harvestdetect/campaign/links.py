@@ -29,8 +29,8 @@ templates by chance, so less is enough. Chosen."""
 
 COPIED_RELIEF: Final = 5.0
 """Factor on the accounts that chance gives two clusters in common, where one of them is a text that people pass on.
-People who send such texts send several of them, and accounts that never do (programs, products, other campaigns) make the
-texts look rarer than they are among people. Chosen."""
+People who send such texts send several of them, and accounts that never do (programs, products, other campaigns) make
+the texts look rarer than they are among people. Chosen."""
 
 UNDIVIDED: Final = 3
 """Largest component of linked clusters that is a community as it is. Chosen."""

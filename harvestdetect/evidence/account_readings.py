@@ -32,8 +32,6 @@ BETWEEN: Final = 0.05
 """Standard deviation of the mean likeness within innocent and guilty accounts alike. Chosen."""
 BORN: Final = DAY // 2
 """Seconds between two sign-ups that are near each other. Chosen."""
-SIGNED: Final = 3.0
-"""Accounts with the usual sign-ups that are added to the others. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +259,7 @@ def _opened(sent: Sent, ground: AccountGround) -> Floats:
     low, high = _around(every, mine)
     usual = (high - low) / len(every)
     found = _nothing(sent)
-    found[known] = np.log2((near + SIGNED * usual) / (weight.sum() - weight + SIGNED) / usual)
+    found[known] = np.log2((near + MIN_SAMPLE * usual) / (weight.sum() - weight + MIN_SAMPLE) / usual)
     return _beyond_usual(found, sent)
 
 

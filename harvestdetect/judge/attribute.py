@@ -17,14 +17,12 @@ from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
 from harvestdetect.template.tokens import MAX_TOKENS, spans, token_texts
-from harvestdetect.util.amounts import SEVERAL
+from harvestdetect.util.amounts import NEARLY_ALL, SEVERAL
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["Signature", "attribute"]
 
-KEEPS: Final = 0.85
-"""Share of a signature's fixed words that a text must keep, in order, to fill it. Chosen."""
 NEAREST: Final = 16_384
 """Number of texts, nearest to the fixed words of a signature, that are compared with it. It bounds time."""
 _BLOCK: Final = 65_536
@@ -77,7 +75,7 @@ def attribute(
     found: dict[str, list[AnyInts]] = {}
     for i, close in zip(used, near, strict=True):
         share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
-        hits = close[share >= KEEPS]
+        hits = close[share >= NEARLY_ALL]
         size = starts[hits + 1] - starts[hits]
         prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
