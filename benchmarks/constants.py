@@ -154,8 +154,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of(
         "util.amounts",
-        MOST="share", NEARLY_ALL="share", PART="share", EXCEPTIONAL="share", MIN_SAMPLE="items", GROUP="accounts",
-        SEVERAL="items",
+        MOST="share", NEARLY_ALL="share", PART="share", EXCEPTIONAL="share", FEW="share", MIN_SAMPLE="items",
+        GROUP="accounts", SEVERAL="items",
     ),
     *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
@@ -196,7 +196,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of(
         "evidence.readings",
-        FEW="share", CHANCE="standard deviations", SUBJECTS="items",
+        CHANCE="standard deviations", SUBJECTS="items",
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
@@ -295,7 +295,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
-    "evidence.readings": {"NEXT_TO_NONE": "arithmetic", "LEAST_WORDS": "fit", "LEAST_DAYS": "fit"},
+    "evidence.readings": {
+        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "LEAST_WORDS": "fit",
+        "LEAST_DAYS": "fit",
+    },
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",

@@ -11,7 +11,7 @@ import numpy as np
 
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
-from harvestdetect.util.amounts import EXCEPTIONAL, GROUP, MIN_SAMPLE
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
 __all__ = ["hand_over", "no_ramp_up", "synchrony"]
@@ -134,8 +134,9 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     """The largest value over all moments of: the smaller of two shares, times how even the volumes are.
 
     The shares are those of the accounts that end and that begin within a day of the moment. The volumes are those
-    before, in and after these two days. Two accounts are no pool. An event at which all come
-    together is the last that some accounts do and the first that others do, but then more comes than before and after.
+    before, in and after these two days. Two accounts are no pool, nor are few of all: three of 138
+    stopped when three others began, by chance. An event at which all come together is the last that some accounts do
+    and the first that others do, but then more comes than before and after.
     """
     g = len(times)
     first, last = _lifetimes(times, member)
@@ -162,7 +163,8 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
         return up_to[:, high : high + bins + 1] - up_to[:, low : low + bins + 1]
 
     changed = np.minimum(around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS))
-    changed = np.where(changed < GROUP, 0, changed) / (int(member[-1]) + 1)
+    accounts = int(member[-1]) + 1
+    changed = np.where(changed < max(GROUP, FEW * accounts), 0, changed) / accounts
     volume = counted(times)
     rates = np.array(
         [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["EXCEPTIONAL", "GROUP", "MIN_SAMPLE", "MOST", "NEARLY_ALL", "PART", "SEVERAL"]
+__all__ = ["EXCEPTIONAL", "FEW", "GROUP", "MIN_SAMPLE", "MOST", "NEARLY_ALL", "PART", "SEVERAL"]
 
 MOST: Final = 0.5
 """Share from which some are most of all. Two sets with so much of their union in common are copies. Chosen."""
@@ -20,6 +20,8 @@ around a text, of the prompts of an account. Chosen."""
 EXCEPTIONAL: Final = 0.1
 """Share up to which accounts, prompts, days or texts may be exceptions: they are left out or may lack a value, and what
 only they show is no evidence. Chosen."""
+FEW: Final = 0.05
+"""Share below which accounts or prompts are too few to say anything: fewer may be there by chance. Chosen."""
 MIN_SAMPLE: Final = 5
 """Fewest accounts, prompts or days from which a statistic is computed; and the number of usual ones that are added to a
 small sample, so that few say little. Chosen."""
