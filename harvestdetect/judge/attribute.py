@@ -17,7 +17,7 @@ from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
 from harvestdetect.template.tokens import MAX_TOKENS, spans, token_texts
-from harvestdetect.util.amounts import NEARLY_ALL, SEVERAL
+from harvestdetect.util.amounts import EXCEPTIONAL, SEVERAL
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
@@ -75,7 +75,7 @@ def attribute(
     found: dict[str, list[AnyInts]] = {}
     for i, close in zip(used, near, strict=True):
         share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
-        hits = close[share >= NEARLY_ALL]
+        hits = close[share >= 1 - EXCEPTIONAL]
         size = starts[hits + 1] - starts[hits]
         prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
