@@ -157,7 +157,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         MOST="share", NEARLY_ALL="share", PART="share", EXCEPTIONAL="share", FEW="share", MIN_SAMPLE="items",
         GROUP="accounts", SEVERAL="items",
     ),
-    *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
+    *_of("corpus.account_fields", RARE="accounts"),
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", VARIED="share"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),

@@ -21,7 +21,8 @@ EXCEPTIONAL: Final = 0.1
 """Share up to which accounts, prompts, days or texts may be exceptions: they are left out or may lack a value, and what
 only they show is no evidence. Chosen."""
 FEW: Final = 0.05
-"""Share below which accounts or prompts are too few to say anything: fewer may be there by chance. Chosen."""
+"""Share up to which accounts or prompts are few of all: so few may stop, begin or repeat another by chance, and an
+organisation has no more of all accounts. Chosen."""
 MIN_SAMPLE: Final = 5
 """Fewest accounts, prompts or days from which a statistic is computed; and the number of usual ones that are added to a
 small sample, so that few say little. Chosen."""
