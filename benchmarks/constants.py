@@ -200,7 +200,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
-    *_of("judge.parting", LEAST_GAIN="bits"),
+    *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
     *_of("judge.verdict", FAR="probability"),
 )
 """All decision constants, in the order of the stages."""

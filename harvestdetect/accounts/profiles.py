@@ -42,7 +42,7 @@ CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""
 TOPICS: Final = 8
 """Topics into which the requests of an account are divided. Chosen."""
-LEAST_PROMPTS: Final = 3
+LEAST_PROMPTS: Final = 4
 """Fewest requests of an account, or of a topic of one, that has a profile: with less, too little is known. Chosen."""
 PROMPTS_AT_ONCE: Final = 65_536
 """Prompts whose columns are collected at a time."""

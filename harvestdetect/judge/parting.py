@@ -19,11 +19,14 @@ from harvestdetect.data import Campaign
 from harvestdetect.evidence.account_ground import AccountGround, sent_of
 from harvestdetect.evidence.account_readings import READINGS, account_readings
 from harvestdetect.judge.members import MemberModel, mixture, shipped
-from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
+from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats
 
 __all__ = ["parts_of"]
 
+SEEDS: Final = 0.4
+"""Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen: with half of
+them, framework users were parted as a campaign in a world of programs."""
 LEAST_GAIN: Final = 0.2
 """Bits for each account by which two populations must explain the accounts better than one does. Chosen."""
 NEXT_TO_NO_WEIGHT: Final = 1e-3
@@ -62,7 +65,7 @@ def _part(campaign: Campaign, ground: AccountGround, model: MemberModel, *, leas
     if (bits > 0).sum() < least or (bits < 0).sum() < EXCEPTIONAL * count:
         return None
     own = np.where(np.isfinite(own), own, np.nanmedian(own))
-    seeds = np.maximum(own >= np.quantile(own, 1 - MOST), NEXT_TO_NO_WEIGHT)
+    seeds = np.maximum(own >= np.quantile(own, 1 - SEEDS), NEXT_TO_NO_WEIGHT)
     total = model.offset + model.bits(account_readings(campaign, seeds, ground)).sum(axis=1)
     posterior = mixture(total, EVEN)
     part: Bools = posterior >= MIN_MEMBERSHIP
