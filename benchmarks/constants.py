@@ -169,7 +169,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("campaign.links", RIGID_RELIEF="share", COPIED_RELIEF="times"),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
-    *_of("accounts.profiles", LEAST_PROMPTS="prompts"),
+    *_of("accounts.profiles", ACCOUNT_PROMPTS="prompts", TOPIC_PROMPTS="prompts"),
     *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
@@ -181,7 +181,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
-    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
+    *_of("evidence.coordination", SYNC_HOURS="hours"),
     *_of("evidence.starts", ALIKE_DAYS="times"),
     *_of("evidence.sign_ups", MATCHED="times"),
     *_of(

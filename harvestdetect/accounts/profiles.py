@@ -42,8 +42,11 @@ CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""
 TOPICS: Final = 8
 """Topics into which the requests of an account are divided. Chosen."""
-LEAST_PROMPTS: Final = 4
-"""Fewest requests of an account, or of a topic of one, that has a profile: with less, too little is known. Chosen."""
+ACCOUNT_PROMPTS: Final = 4
+"""Fewest requests of an account that has a profile: with less, too little is known. Chosen: with three, a campaign was
+lost in a world of programs."""
+TOPIC_PROMPTS: Final = 3
+"""Fewest requests of an account in a topic. Chosen."""
 PROMPTS_AT_ONCE: Final = 65_536
 """Prompts whose columns are collected at a time."""
 
@@ -141,7 +144,7 @@ def account_profiles(columns: PromptColumns, *, min_accounts: int, few: int | No
     """
     sent = np.bincount(columns.account[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts)
     return _profiles(
-        columns, columns.account.astype(np.int64), sent, LEAST_PROMPTS, min_accounts=min_accounts, few=few, once=True
+        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, few=few, once=True
     )
 
 
@@ -156,7 +159,7 @@ def topic_profiles(columns: PromptColumns, *, min_accounts: int, few: int | None
     topics = int(columns.topic.max(initial=0)) + 1
     point = columns.account.astype(np.int64) * topics + columns.topic
     sent = np.bincount(point[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts * topics)
-    return _profiles(columns, point, sent, LEAST_PROMPTS, min_accounts=min_accounts, few=few, once=False)
+    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, few=few, once=False)
 
 
 def _profiles(

@@ -11,7 +11,7 @@ import numpy as np
 
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
-from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, SEVERAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
 __all__ = ["hand_over", "no_ramp_up", "synchrony"]
@@ -24,9 +24,9 @@ GRID: Final = 6 * HOUR
 finds about the same. Chosen."""
 GRIDS: Final = DAY // GRID
 """Steps of the grid in a day."""
-LASTING_DAYS: Final = 2
+LASTING_DAYS: Final = SEVERAL
 """Days between the first and the last prompt of an account from which it has a usual rate and can be part of a
-hand-over. The volume of a hand-over is compared with that of as many days before and after it. Chosen."""
+hand-over. The volume of a hand-over is compared with that of as many days before and after it."""
 
 
 def synchrony(timed: TimedPrompts | None) -> Observation | None:

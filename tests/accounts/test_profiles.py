@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from harvestdetect.accounts import profiles as profiles_module
 from harvestdetect.accounts.profiles import (
+    ACCOUNT_PROMPTS,
     CELLS_EACH,
-    LEAST_PROMPTS,
     SCALES,
+    TOPIC_PROMPTS,
     account_profiles,
     topic_profiles,
 )
@@ -74,7 +75,7 @@ def test_an_account_uses_a_column_or_not() -> None:
 
 
 def test_too_few_requests_are_no_profile() -> None:
-    accounts = [[[0]] * sent for sent in (LEAST_PROMPTS - 1, LEAST_PROMPTS, 9)]
+    accounts = [[[0]] * sent for sent in (ACCOUNT_PROMPTS - 1, ACCOUNT_PROMPTS, 9)]
     assert account_profiles(columns_from(accounts), min_accounts=2).account.tolist() == [1, 2]
     empty = account_profiles(columns_from(accounts[:1]), min_accounts=2)
     assert empty.weights.shape[0] == len(empty.account) == 0
@@ -82,7 +83,7 @@ def test_too_few_requests_are_no_profile() -> None:
 
 def test_each_topic_of_an_account_is_a_profile() -> None:
     accounts = [[[0]] * 8, [[1]] * 8, [[0]] * 8]
-    topics = [[0] * 4 + [1] * 4, [0] * 8, [2] * (8 - LEAST_PROMPTS + 1) + [3] * (LEAST_PROMPTS - 1)]
+    topics = [[0] * 4 + [1] * 4, [0] * 8, [2] * (8 - TOPIC_PROMPTS + 1) + [3] * (TOPIC_PROMPTS - 1)]
     profiles = topic_profiles(columns_from(accounts, topics=topics), min_accounts=1)
     assert profiles.account.tolist() == [0, 0, 1, 2]
     assert [sorted(row.indices.tolist()) for row in profiles.prompts] == [
