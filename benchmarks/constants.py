@@ -173,8 +173,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
-    *_of("accounts.growth", SURPRISING="probability"),
-    *_of("accounts.succession", GAP="probability", SHORT="share", OVERLAP="share", REACH="times"),
+    *_of(
+        "accounts.succession", GAP="probability", SHORT="share", OVERLAP="share", REACH="times",
+        FALSE_LINKS="probability",
+    ),
     *_of("accounts.seeds", REACH="cosine"),
     *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),

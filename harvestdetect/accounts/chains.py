@@ -38,7 +38,6 @@ def chains(
     source: Source,
     *,
     volume: Ints32,
-    level: float,
     seed: int,
 ) -> tuple[list[Campaign], Refined]:
     """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
@@ -53,7 +52,6 @@ def chains(
         refined: the clusters of the candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
-        level: false-discovery rate of the links of a chain.
         seed: of the choice of groups to compare with, if there are too many.
     """
     corpus = source.corpus
@@ -66,7 +64,7 @@ def chains(
     left: list[Campaign | None] = list(campaigns)
     holders = overlaps.members([one.prompts for one in campaigns], len(corpus.prompts.account)).T.tocsr()
     found: list[Campaign] = []
-    for chain in chained(pieces, corpus, source.parts, level=level, seed=seed):
+    for chain in chained(pieces, corpus, source.parts, seed=seed):
         prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
         touched = [(i, one) for i in unique(holders[prompts].indices).tolist() if (one := left[i]) is not None]
         inside = [int(in_sorted(one.prompts, prompts).sum()) for _, one in touched]

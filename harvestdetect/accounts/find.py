@@ -42,7 +42,7 @@ def with_accounts(
         source: of the texts.
         volume: int32[a], requests of every account.
         fields: of the accounts.
-        fdr: false-discovery rate of columns and of the links of chains.
+        fdr: false-discovery rate.
         link_log_p: see ``Settings.link_log_p``.
         threads: 0 takes all cores.
         seed: of all draws.
@@ -74,5 +74,5 @@ def with_accounts(
     found, refined = with_groups(texts, groups, refined, source, volume=volume, near=near)
     # small groups are no candidates, but may be pieces of a chain
     small = [*by_account.small, *by_topic.small]
-    found, refined = chains(found, small, refined, source, volume=volume, level=fdr, seed=seed)
+    found, refined = chains(found, small, refined, source, volume=volume, seed=seed)
     return found, refined, Kin(whole=whole_of, topics=topics_of, links=links)

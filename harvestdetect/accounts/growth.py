@@ -17,16 +17,13 @@ import numpy as np
 from harvestdetect.accounts.hot_columns import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
-from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats, Ints
 
 __all__ = ["Field", "Grown", "grow", "open_field"]
 
 ROUNDS: Final = 4
 """Rounds of estimation."""
-SURPRISING: Final = 0.05
-"""An account is linked to a group if chance gives it as many links there with at most this probability, and its texts
-fit if at most this share of other accounts have texts that fit as well. Chosen."""
 WITNESSES: Final = len(SCALES)
 """Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
 CLASSES: Final = 8
@@ -149,7 +146,7 @@ def _is_linked(ground: Field, group: Bools) -> Bools:
 
     links = ground.linked @ group.astype(np.float64)
     usual = ground.degree * float(ground.degree[group].sum()) / max(float(ground.degree.sum()), 1.0)
-    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < SURPRISING))
+    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < FEW))
 
 
 def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
@@ -202,7 +199,7 @@ def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
 def _stands_out(odds: Floats, others: Bools) -> Bools:
     """Which accounts have texts that fit better than those of nearly all others."""
     usual = odds[others]
-    place = math.ceil((1 - SURPRISING) * len(usual)) - 1
+    place = math.ceil((1 - FEW) * len(usual)) - 1
     return np.asarray(odds > np.partition(usual, place)[place]) if place >= 0 else np.ones(len(odds), bool)
 
 

@@ -54,6 +54,9 @@ COMPARED: Final = 400
 """Most groups with which pieces are compared. Chosen, for speed."""
 PIECES_AT_ONCE: Final = 256
 """Groups that are compared with all others at a time."""
+FALSE_LINKS: Final = 0.2
+"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged. It is not that of the settings: with
+more false links, candidates would be lost in chains."""
 
 
 class Piece(NamedTuple):
@@ -141,16 +144,13 @@ class Periods:
         return np.asarray(little & near & self.short[rows, None] & self.short[others])
 
 
-def chained(
-    groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, level: float, seed: int
-) -> list[list[int]]:
+def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
     """Which groups are pieces of which chain: lists of two or more, ascending.
 
     Args:
         groups: that may be pieces. They may overlap.
         corpus: of their prompts.
         parts: the whole parts of every prompt.
-        level: false-discovery rate of links.
         seed: of the choice of groups to compare with, if there are too many.
     """
     if len(groups) < 2:
@@ -167,7 +167,7 @@ def chained(
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
     never = other[:, periods.short[compared] & dealt].all(axis=1)
-    links = _links(follows, other & never, payloads.likeness, level=level)
+    links = _links(follows, other & never, payloads.likeness)
     links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
     links = _agreed(links, follows)
     if not links:
@@ -346,7 +346,7 @@ def _evenly(prompts: Ints32, account: Ints32) -> Ints32:
 # ---------------------------------------------------------------- links
 
 
-def _links(follows: Bools, outside: Bools, likeness: Floats, *, level: float) -> list[Sequence[int]]:
+def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[Sequence[int]]:
     """The pairs that are more alike than chance, among those that continue each other.
 
     The p-value of a pair is the larger of those of its two sides. The p-value of a side is the rank of the likeness
@@ -356,7 +356,6 @@ def _links(follows: Bools, outside: Bools, likeness: Floats, *, level: float) ->
         follows: bool[g, g], symmetric: which groups continue each other.
         outside: bool[g, g]: with which groups each is compared.
         likeness: float64[g, g], symmetric.
-        level: false-discovery rate.
     """
     p = np.ones(follows.shape)
     for i in np.flatnonzero(follows.any(axis=1)):
@@ -368,7 +367,7 @@ def _links(follows: Bools, outside: Bools, likeness: Floats, *, level: float) ->
     first, second = np.nonzero(np.triu(follows, 1))
     value = p[first, second]
     order = np.argsort(value, kind="stable")
-    good = np.flatnonzero(value[order] <= level * np.arange(1, len(order) + 1) / max(len(order), 1))
+    good = np.flatnonzero(value[order] <= FALSE_LINKS * np.arange(1, len(order) + 1) / max(len(order), 1))
     chosen = np.sort(order[: good[-1] + 1]) if len(good) else order[:0]
     return list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
 

@@ -21,8 +21,9 @@ EXCEPTIONAL: Final = 0.1
 """Share up to which accounts, prompts, days or texts may be exceptions: they are left out or may lack a value, and what
 only they show is no evidence. Chosen."""
 FEW: Final = 0.05
-"""Share up to which accounts or prompts are few of all: so few may stop, begin or repeat another by chance, and an
-organisation has no more of all accounts. Chosen."""
+"""Share up to which accounts or prompts are few of all: so few may stop, begin or repeat another by chance, an
+organisation has no more of all accounts, and an account is linked to a group if no more of the others have as many
+links or texts that fit as well. Chosen."""
 MIN_SAMPLE: Final = 5
 """Fewest accounts, prompts or days from which a statistic is computed; and the number of usual ones that are added to a
 small sample, so that few say little. Chosen."""

@@ -91,7 +91,7 @@ class Groups:
 
     def chains(self, order: np.ndarray[Any, np.dtype[np.int64]] | None = None) -> list[list[int]]:
         pieces, corpus, parts = self.built(order)
-        return chained(pieces, corpus, parts, level=0.2, seed=0)
+        return chained(pieces, corpus, parts, seed=0)
 
 
 def rotation(seed: int = 0, *, stages: int = 6) -> Groups:
@@ -189,7 +189,7 @@ def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
     third = groups.add(2, 6, 9, template="t2a t2b")
     groups.background()
     pieces, corpus, parts = groups.built()
-    found = chained(pieces, corpus, parts, level=0.2, seed=0)
+    found = chained(pieces, corpus, parts, seed=0)
     assert [np.unique(np.concatenate([pieces[i].accounts for i in chain])).tolist() for chain in found] == [
         [*first, *second, *third]
     ]
@@ -198,22 +198,22 @@ def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
 @pytest.mark.parametrize("size", [1, 3])
 def test_pieces_that_are_compared_in_blocks_give_the_same_chains(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces, corpus, parts = rotation().built()
-    whole = chained(pieces, corpus, parts, level=0.2, seed=0)
+    whole = chained(pieces, corpus, parts, seed=0)
     assert whole
     monkeypatch.setattr(succession, "PIECES_AT_ONCE", size)
-    assert chained(pieces, corpus, parts, level=0.2, seed=0) == whole
+    assert chained(pieces, corpus, parts, seed=0) == whole
 
 
 def test_no_times_no_chain() -> None:
     pieces, corpus, parts = rotation().built()
     corpus.prompts.time[:] = NO_TIME
-    assert chained(pieces, corpus, parts, level=0.2, seed=0) == []
+    assert chained(pieces, corpus, parts, seed=0) == []
     assert [pieces_of(piece, corpus.prompts) for piece in pieces] == [[piece] for piece in pieces]
 
 
 def test_no_groups_no_chain() -> None:
     _, corpus, parts = rotation().built()
-    assert chained([], corpus, parts, level=0.2, seed=0) == []
+    assert chained([], corpus, parts, seed=0) == []
     assert distinct([], 10) == []
 
 
@@ -258,7 +258,7 @@ def test_links_of_random_likeness_are_rare() -> None:
         follows[:8, :8] = ~np.eye(8, dtype=bool)
         outside = np.zeros((40, 40), bool)
         outside[:, 8:] = True
-        worlds += bool(succession._links(follows, outside, likeness, level=0.2))
+        worlds += bool(succession._links(follows, outside, likeness))
     assert worlds <= 60
 
 
@@ -289,7 +289,7 @@ def candidates_of(groups: Groups) -> tuple[list[Campaign], Any, Any]:
 
 def test_the_candidates_of_a_chain_become_one() -> None:
     found, source, volume = candidates_of(rotation())
-    joined, refined = chains(found, [], None, source, volume=volume, level=0.2, seed=0)  # type: ignore[arg-type]
+    joined, refined = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
     assert refined is None
     assert joined[:-1] == found[6:]
     assert joined[-1].ways == ("texts", SUCCESSION)
@@ -303,7 +303,7 @@ def test_candidates_of_a_chain_may_overlap() -> None:
     found, source, volume = candidates_of(rotation())
     account = source.corpus.prompts.account
     found.append(candidate(np.sort(np.concatenate([found[0].prompts, found[1].prompts[:24]])), account, 99))
-    joined, _ = chains(found, [], None, source, volume=volume, level=0.2, seed=0)  # type: ignore[arg-type]
+    joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
     assert len(joined) == len(found) - 6
     assert len(np.unique(joined[-1].prompts)) == len(joined[-1].prompts) == 6 * ACCOUNTS * EACH
 
@@ -313,7 +313,7 @@ def test_a_chain_that_is_in_a_candidate_adds_nothing() -> None:
     account = source.corpus.prompts.account
     every = np.flatnonzero(account < 8 * ACCOUNTS).astype(np.int32)
     found.append(candidate(every, account, 99))
-    joined, _ = chains(found, [], None, source, volume=volume, level=0.2, seed=0)  # type: ignore[arg-type]
+    joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
     assert joined == found
 
 
