@@ -18,7 +18,18 @@ import numpy as np
 from benchmarks.cost_runs import Run, StageRun
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["QUANTITIES", "CostModel", "Curve", "curves", "fit_model", "line", "log_curve", "power_curve", "sizes_at"]
+__all__ = [
+    "QUANTITIES",
+    "SECONDS",
+    "CostModel",
+    "Curve",
+    "curves",
+    "fit_model",
+    "line",
+    "log_curve",
+    "power_curve",
+    "sizes_at",
+]
 
 Form: TypeAlias = Literal["a n^b", "a n + b n log n", "a + b n"]
 
@@ -35,6 +46,8 @@ QUANTITIES: Final[Mapping[str, Callable[[StageRun], float]]] = {
 }
 """What is fitted for each stage: seconds of the scan's process on one core, on all its cores, and of tasks; bytes of
 arguments and results, bytes that each machine reads, and peak bytes of the scan's process."""
+SECONDS: Final = ("own", "threaded", "task seconds")
+"""Those of them that are processor seconds."""
 DRIVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "read": ("prompts",),
     "templates": ("texts", "clusters"),
@@ -44,8 +57,9 @@ DRIVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "triage": ("prompts", "candidates"),
 }
 """The sizes on which a stage may depend. Any other depends on the number of texts."""
-LEAST_SECONDS: Final = 0.05
-"""Seconds of the largest scan below which a cost is not worth a choice. It grows with the first size of its stage."""
+LEAST_SECONDS: Final = 0.5
+"""Seconds of the largest scan below which a cost is a line of the first size of its stage. A power that fits the noise
+of a few tenths of a second would decide everything far beyond them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +80,7 @@ class Curve:
         if n <= 0:
             return 0.0
         if self.form == "a n^b":
-            return self.a * n**self.b
+            return self.a * float(n**self.b)
         return self.a + self.b * n if self.form == "a + b n" else self.a * n + self.b * n * math.log(n)
 
     def __str__(self) -> str:
@@ -175,10 +189,10 @@ def fit_model(runs: Sequence[Run]) -> CostModel:
         found[stage] = {}
         for quantity, of in QUANTITIES.items():
             cost = [float(of(one)) for _, one in measured]
-            small = quantity not in {"moved", "shared", "peak"} and cost[-1] < LEAST_SECONDS
+            small = quantity in SECONDS and cost[-1] < LEAST_SECONDS
             found[stage][quantity] = curves(
                 [size for size, _ in measured], cost, names[:1] if small else names,
-                forms=(line,) if quantity == "peak" else (),
+                forms=(line,) if small or quantity == "peak" else (),
             )  # fmt: skip
     grown = {}
     for name in largest.sizes:

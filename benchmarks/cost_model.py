@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from benchmarks.cost_fit import CostModel, fit_model, sizes_at
+from benchmarks.cost_fit import SECONDS, CostModel, fit_model, sizes_at
 from benchmarks.cost_graph import Machines, Simulated, Step, simulate_scan
 from benchmarks.cost_runs import Run, measured_run
 from benchmarks.laying import apart, lay, tell
@@ -82,7 +82,7 @@ def cost_tables(runs: Sequence[Run], model: CostModel, prompts: Sequence[float])
         sizes = [f"{run.sizes[name]:,}" for name in head[:5]]
         body.append([*sizes, f"{seconds:,.1f}", f"{tasks / max(seconds, 1e-9):.0%}"])
     curves = [
-        [stage, *(f"{curve}{_error(curve.error)}" for curve in (by[q] for q in ("own", "threaded", "task seconds")))]
+        [stage, *(f"{curve}{_error(curve.error)}" for curve in (by[q] for q in SECONDS))]
         for stage, by in model.stages.items()
     ]
     text = (
@@ -105,7 +105,7 @@ def _range(model: CostModel, prompts: float) -> tuple[float, float]:
     given = [
         [curve.at(sizes) for curve in (by[name], *model.others[stage][name])]
         for stage, by in model.stages.items()
-        for name in ("own", "threaded", "task seconds")
+        for name in SECONDS
     ]
     return sum(map(min, given)), sum(map(max, given))
 
@@ -174,7 +174,7 @@ def compared(model: CostModel, results: Sequence[Mapping[str, Any]]) -> str:
     for one in results:
         prompts, measured = float(one["counts"]["prompts"]), float(one["processor_seconds"])
         sizes = {**sizes_at(model, prompts), **_sizes_of(one["counts"])}
-        given = sum(c[q].at(sizes) for c in model.stages.values() for q in ("own", "threaded", "task seconds"))
+        given = sum(c[q].at(sizes) for c in model.stages.values() for q in SECONDS)
         body.append([f"{prompts:,.0f}", f"{measured:,.0f}", f"{given:,.0f}", f"{given / measured:.2f}"])
     return table(["prompts", "processor seconds", "by the curves", "ratio"], body)
 
@@ -218,6 +218,10 @@ def _numbers(text: str) -> list[float]:
     if not numbers or numbers[0] < 1:
         raise argparse.ArgumentTypeError(f"must be numbers of at least 1, separated by commas, got {text!r}")
     return numbers
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -267,7 +271,8 @@ def _report(runs: Sequence[Run], model: CostModel, chosen: argparse.Namespace) -
     rows = ",".join(str(run.sizes["prompts"]) for run in sorted(runs, key=lambda run: run.sizes["prompts"]))
     command = (
         f"python -m benchmarks.cost_model --rows {rows} --encoder {chosen.encoder} --cores {chosen.cores} "
-        f"--bandwidth {chosen.bandwidth:g} --overhead {chosen.overhead:g} --start {chosen.start:g}"
+        f"--bandwidth {chosen.bandwidth:g} --overhead {chosen.overhead:g} --start {chosen.start:g} "
+        f"--prompts {_listed(chosen.prompts)} --machines {_listed(chosen.machines)}"
     )
     text = f"`{command}`, {ran_on(versions())}.\n\n{cost_tables(runs, model, chosen.prompts)}"
     for file in chosen.results:

@@ -303,15 +303,9 @@ def find_neighbors(embedded: Embedded, context: Context, **known: Any) -> Neighb
     settings = context.settings
     with context.progress("neighbours", len(embedded.vectors)) as advance:
         return nearest(
-            embedded.vectors,
-            k=settings.k,
-            exact_below=settings.exact_below,
-            threads=settings.threads,
-            seed=settings.seed,
-            progress=advance,
-            notes=context.note,
-            **known,
-        )
+            embedded.vectors, k=settings.k, exact_below=settings.exact_below, threads=settings.threads,
+            seed=settings.seed, progress=advance, notes=context.note, **known,
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- cluster
@@ -362,9 +356,9 @@ def cluster_segments(
         with_reach: measure how far each cluster reaches, so that a later scan can carry it on.
     """
     view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
+    settings, engine = context.settings, context.engine
     found = cluster_view(
-        embedded.view, neighbors, core, view_rows, settings=context.settings, with_reach=with_reach,
-        engine=context.engine,
+        embedded.view, neighbors, core, view_rows, settings=settings, with_reach=with_reach, engine=engine
     )  # fmt: skip
     return ViewClusters(clusters=found, core=core)
 

@@ -50,9 +50,6 @@ class Edges:
         return sparse.csr_matrix((np.maximum(self.length, SMALLEST, dtype=np.float64), self.high, indptr), shape=(n, n))
 
 
-_NO_EDGES: Final = Edges(low=np.empty(0, np.int32), high=np.empty(0, np.int32), length=np.empty(0, np.float32))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """A minimum spanning forest of n points."""
@@ -90,7 +87,7 @@ def spanning_forest(
     blocks = [slice(start, start + rows) for start in range(0, n, rows)]
     lengths = neighbors.distance if distance is None else distance
     reach = _mutual_reachability(neighbors.index, lengths, core, shortest, blocks)
-    forest = _NO_EDGES
+    forest = _no_edges()
     component = np.arange(n, dtype=np.int32)
     above = -np.inf
     for limit in _band_ends(reach, longest):
@@ -140,7 +137,7 @@ def join_forests(n: int, forests: Iterable[Edges]) -> Forest:
     """The minimum spanning forest of n points, given the forests of all edges in parts."""
     from scipy.sparse import csgraph
 
-    pending = [_NO_EDGES]
+    pending = [_no_edges()]
     for forest in forests:
         pending.append(forest)
         if sum(len(edges.low) for edges in pending) > max(2 * n, EDGES_AT_ONCE):
@@ -148,6 +145,10 @@ def join_forests(n: int, forests: Iterable[Edges]) -> Forest:
     whole = _spanned(n, pending)
     component = csgraph.connected_components(whole.graph(n), directed=False)[1]
     return Forest(low=whole.low, high=whole.high, length=whole.length, component=component)
+
+
+def _no_edges() -> Edges:
+    return Edges(low=np.empty(0, np.int32), high=np.empty(0, np.int32), length=np.empty(0, np.float32))
 
 
 def _bounds(floor: float, cap: float) -> tuple[np.float32, float]:
