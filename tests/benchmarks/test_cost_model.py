@@ -26,6 +26,7 @@ N = (1_000.0, 2_000.0, 8_000.0)
 # ---------------------------------------------------------------- curves
 
 
+@hypothesis_settings(deadline=None)
 @given(a=st.floats(1e-6, 1e3), b=st.floats(0.2, 2.5))
 def test_a_power_is_found(a: float, b: float) -> None:
     curve = power_curve("texts", N, [a * n**b for n in N])
@@ -33,7 +34,7 @@ def test_a_power_is_found(a: float, b: float) -> None:
     assert curve.at({"texts": 1e9}) == pytest.approx(a * 1e9**b, rel=1e-4)
 
 
-@hypothesis_settings(deadline=None)  # the first call imports SciPy
+@hypothesis_settings(deadline=None)
 @given(a=st.floats(0, 1e3), b=st.floats(0, 1e3))
 def test_a_logarithm_is_found(a: float, b: float) -> None:
     if a + b < 1e-6:
@@ -147,6 +148,7 @@ def test_a_simulated_scan_takes_as_long_as_by_hand(one: Step, cluster: Machines,
     assert simulate_scan([one], cluster).seconds == pytest.approx(seconds)
 
 
+@hypothesis_settings(deadline=None)
 @given(
     tasks=st.integers(0, 60),
     times=st.lists(st.floats(0.1, 5), min_size=1, max_size=8),

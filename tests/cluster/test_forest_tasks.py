@@ -7,6 +7,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harvestdetect.cluster import forest_tasks, spanning
@@ -44,6 +45,7 @@ def assert_same(found: Forest, expected: Forest) -> None:
         assert getattr(found, name).dtype == getattr(expected, name).dtype
 
 
+@hypothesis_settings(deadline=None)  # the first call imports SciPy
 @given(
     n=st.integers(1, 40),
     k=st.integers(1, 6),
