@@ -20,6 +20,7 @@ from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
+from tests.models import forget_wording_model, keep_wording_model
 from tests.plan import is_slow, rank, scheduler
 
 given_settings.register_profile("quick", max_examples=25)
@@ -70,6 +71,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except OSError:
         return tmp_path_factory.mktemp("cache")
     return folder if os.access(folder, os.W_OK) else tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wording_model_once(cache: Path) -> Iterator[None]:
+    """No scan of this process reads the wording model anew."""
+    keep_wording_model(cache)
+    yield
+    forget_wording_model()
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +136,13 @@ def server(
 ) -> Iterator[Server]:
     """Runs commands under faults."""
     with Server(tmp_path_factory.mktemp("server"), environment, fault_library) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def commands(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Runs commands in processes of their own, without faults and without a compiler."""
+    with Server(tmp_path_factory.mktemp("commands"), environment, None) as running:
         yield running
 
 

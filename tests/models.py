@@ -1,0 +1,74 @@
+"""The wording model is read once per process, and not by every scan: it takes longer than a scan of a few rows.
+
+Only the model in the cache folder of the tests is kept. A test that damages a model or makes one has its own folder,
+whose files are read each time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from harvestdetect.embed import distill, encoders
+from harvestdetect.embed.distill import StaticModel
+from harvestdetect.embed.model_files import packaged_folder
+from harvestdetect.embed.static import StaticEncoder
+
+__all__ = ["forget_wording_model", "keep_wording_model"]
+
+Files: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and time of change of each file of a folder."""
+
+_READ: Final = distill._known
+_DIGEST: Final = encoders.folder_digest
+
+
+def keep_wording_model(cache: Path) -> None:
+    """From now on, scans of this process share the encoder of the wording model in a cache folder.
+
+    The model is read again after any of its files has changed.
+    """
+    shared = (cache / "models").resolve()
+    models: dict[tuple[Path, Files], StaticModel] = {}
+    digests: dict[tuple[Path, Files], str] = {}
+    made: dict[int, StaticEncoder] = {}
+
+    def known(place: Path) -> StaticModel | None:
+        place_itself = place.resolve()
+        if place_itself.parent != shared:
+            return _READ(place)
+        key = place_itself, _files(place_itself)
+        if key not in models:
+            found = _READ(place)
+            if found is None:
+                return None
+            models[key] = found
+            made[id(found)] = StaticEncoder(found)
+        return models[key]
+
+    def folder_digest(folder: Path) -> str:
+        if folder != packaged_folder():
+            return _DIGEST(folder)
+        key = folder, _files(folder)
+        if key not in digests:
+            digests[key] = _DIGEST(folder)
+        return digests[key]
+
+    def encoder(model: StaticModel) -> StaticEncoder:
+        return made.get(id(model)) or StaticEncoder(model)
+
+    distill._known = known
+    encoders.folder_digest = folder_digest
+    encoders.StaticEncoder = encoder  # type: ignore[assignment,misc]
+
+
+def forget_wording_model() -> None:
+    """Every scan reads the model again, as users' scans do."""
+    distill._known = _READ
+    encoders.folder_digest = _DIGEST
+    encoders.StaticEncoder = StaticEncoder  # type: ignore[misc]
+
+
+def _files(folder: Path) -> Files:
+    found = ((path, path.stat()) for path in sorted(folder.rglob("*")))
+    return tuple((str(path), told.st_ino, told.st_size, told.st_mtime_ns) for path, told in found)
