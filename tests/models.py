@@ -23,10 +23,14 @@ _READ: Final = distill._known
 _DIGEST: Final = encoders.folder_digest
 
 
-def keep_wording_model(cache: Path) -> None:
+def keep_wording_model(cache: Path, *, times: bool = True) -> None:
     """From now on, scans of this process share the encoder of the wording model in a cache folder.
 
     The model is read again after any of its files has changed.
+
+    Args:
+        cache: the cache folder of the tests.
+        times: whether a file with another time has changed. Under a clock that is wrong, all files have other times.
     """
     shared = (cache / "models").resolve()
     models: dict[tuple[Path, Files], StaticModel] = {}
@@ -37,7 +41,7 @@ def keep_wording_model(cache: Path) -> None:
         place_itself = place.resolve()
         if place_itself.parent != shared:
             return _READ(place)
-        key = place_itself, _files(place_itself)
+        key = place_itself, _files(place_itself, times)
         if key not in models:
             found = _READ(place)
             if found is None:
@@ -49,7 +53,7 @@ def keep_wording_model(cache: Path) -> None:
     def folder_digest(folder: Path) -> str:
         if folder != packaged_folder():
             return _DIGEST(folder)
-        key = folder, _files(folder)
+        key = folder, _files(folder, times)
         if key not in digests:
             digests[key] = _DIGEST(folder)
         return digests[key]
@@ -69,6 +73,6 @@ def forget_wording_model() -> None:
     encoders.StaticEncoder = StaticEncoder  # type: ignore[misc]
 
 
-def _files(folder: Path) -> Files:
+def _files(folder: Path, times: bool) -> Files:
     found = ((path, path.stat()) for path in sorted(folder.rglob("*")))
-    return tuple((str(path), told.st_ino, told.st_size, told.st_mtime_ns) for path, told in found)
+    return tuple((str(path), told.st_ino, told.st_size, told.st_mtime_ns * times) for path, told in found)

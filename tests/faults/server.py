@@ -35,6 +35,12 @@ __all__ = ["Done", "Server"]
 
 TIMEOUT: Final = 120.0
 """Seconds after which a command is killed; it counts as hanging."""
+IMPORTED: Final = (
+    *("harvestdetect.cli.main", "harvestdetect.cli.scan", "harvestdetect.pipeline", "harvestdetect.state"),
+    *("harvestdetect.report", "harvestdetect.serve.audit", "pyarrow.parquet", "scipy.sparse.csgraph", "scipy.special"),
+    *("faiss", "networkx", "jinja2", "rich.console", "rich.table"),
+)
+"""What a scan imports and takes long. Imported before the first fork; the rest follows after the first command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,8 @@ class Server:
 
 
 def _serve(path: str) -> None:
-    from harvestdetect.cli.main import main  # noqa: F401  imported before the first fork
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     _read_model()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path + ".new")
@@ -183,7 +189,7 @@ def _read_model() -> None:
     from harvestdetect import Settings
     from harvestdetect.embed.encoders import load_encoder
 
-    keep_wording_model(_cache())
+    keep_wording_model(_cache(), times=False)
     load_encoder("wording", settings=Settings(cache=_cache()))
 
 
