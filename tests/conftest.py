@@ -20,7 +20,7 @@ from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
-from tests.models import forget_wording_model, keep_wording_model
+from tests.once import forget_common_words, forget_wording_model, keep_common_words, keep_wording_model
 from tests.plan import is_slow, rank, scheduler
 
 given_settings.register_profile("quick", max_examples=25)
@@ -74,10 +74,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _wording_model_once(cache: Path) -> Iterator[None]:
-    """No scan of this process reads the wording model anew."""
+def _once(cache: Path) -> Iterator[None]:
+    """No scan of this process reads the wording model anew, or counts the words of the same texts again."""
     keep_wording_model(cache)
+    keep_common_words()
     yield
+    forget_common_words()
     forget_wording_model()
 
 

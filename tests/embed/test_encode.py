@@ -31,7 +31,7 @@ from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import unit
 from harvestdetect.util.texts import Texts, write_texts
 from harvestdetect.util.words import has_runs
-from tests.models import forget_wording_model, keep_wording_model
+from tests.once import forget_wording_model, keep_wording_model
 
 UNLEARNT_TEXT = "你好，世界"
 """The packaged model has not learnt its words; they get vectors of their own."""

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from harvestdetect.store.folder import cache_folder
 from tests.faults import Plan
-from tests.models import forget_wording_model, keep_wording_model
+from tests.once import forget_wording_model, keep_wording_model
 
 __all__ = ["Done", "Server"]
 

@@ -1,11 +1,15 @@
-"""The wording model is read once per process, and not by every scan: it takes longer than a scan of a few rows.
+"""What the scans of one test process have in common is done once, because it takes longer than the rest of a small scan.
 
-Only the model in the cache folder of the tests is kept. A test that damages a model or makes one has its own folder,
-whose files are read each time.
+* The wording model is read once. Only the model in the cache folder of the tests is kept. A test that damages a model
+  or makes one has its own folder, whose files are read each time.
+* The words that a text has in common with its neighbours are counted once for the same texts. Many tests scan the
+  same rows.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,8 +17,10 @@ from harvestdetect.embed import distill, encoders
 from harvestdetect.embed.distill import StaticModel
 from harvestdetect.embed.model_files import packaged_folder
 from harvestdetect.embed.static import StaticEncoder
+from harvestdetect.evidence import reference
+from harvestdetect.template.alignment import common_words
 
-__all__ = ["forget_wording_model", "keep_wording_model"]
+__all__ = ["forget_common_words", "forget_wording_model", "keep_common_words", "keep_wording_model"]
 
 Files: TypeAlias = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of each file of a folder."""
@@ -71,6 +77,25 @@ def forget_wording_model() -> None:
     distill._known = _READ
     encoders.folder_digest = _DIGEST
     encoders.StaticEncoder = StaticEncoder  # type: ignore[misc]
+
+
+def keep_common_words() -> None:
+    """From now on, scans of this process share the results of ``common_words``, which depend on the texts alone."""
+    counted: dict[bytes, tuple[int, float]] = {}
+
+    def counted_once(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
+        whole = f"{[*map(len, texts)]}" + "\0\0".join(map("\0".join, texts))
+        key = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if key not in counted:
+            counted[key] = common_words(texts)
+        return counted[key]
+
+    reference.common_words = counted_once
+
+
+def forget_common_words() -> None:
+    """Every scan counts the words of its texts."""
+    reference.common_words = common_words
 
 
 def _files(folder: Path, times: bool) -> Files:
