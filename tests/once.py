@@ -1,4 +1,4 @@
-"""What the scans of one test process have in common is done once, because it takes longer than the rest of a small scan.
+"""What the scans of one test process have in common is done once: it takes longer than the rest of a small scan.
 
 * The wording model is read once. Only the model in the cache folder of the tests is kept. A test that damages a model
   or makes one has its own folder, whose files are read each time.

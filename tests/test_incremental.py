@@ -39,7 +39,7 @@ from harvestdetect.util.disk import SpareFolder
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
-ROWS = 6_000
+ROWS = 10_000
 """Of the simulated dump."""
 
 
