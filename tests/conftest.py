@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import subprocess
@@ -47,6 +48,17 @@ class Scanned:
             with gzip.open(file, "rt", encoding="utf-8") as lines:
                 rows += map(json.loads, lines)
         return rows
+
+
+def pytest_configure() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leaves the thousands of collected tests out of every later garbage collection, which takes an eighth of the time
+    of a scan otherwise."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
