@@ -194,7 +194,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
-    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", LEAST_POOL="accounts"),
+    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", LEAST_POOL="accounts", POOL_SHARE="share"),
     *_of("evidence.starts", ALIKE_DAYS="times"),
     *_of("evidence.sign_ups", MATCHED="times"),
     *_of(
@@ -310,7 +310,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
-    "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
+    "evidence.readings": {"NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",

@@ -117,6 +117,8 @@ def with_candidates(
 ) -> tuple[list[Campaign], Refined]:
     """The candidates of some groups, and the clusters with those that they add.
 
+    A group is left out if too few of its accounts sent what its accounts have in common.
+
     Args:
         groups: of accounts.
         refined: the clusters of other candidates.
@@ -127,11 +129,14 @@ def with_candidates(
     templates, campaigns = dict(refined.templates), []
     for group in groups:
         first, clusters = len(assigned), _clusters(group, source)
+        prompts = [one.item.prompts for one in clusters]
+        candidate = _candidate(group, prompts, first, source.corpus.prompts.account, volume)
+        if len(candidate.accounts) < source.min_accounts and group.way != "seed":
+            continue
+        campaigns.append(candidate)
         templates.update({first + number: one.template for number, one in enumerate(clusters)})
         assigned.extend(one.item for one in clusters)
         descriptions.extend(one.description for one in clusters)
-        prompts = [one.item.prompts for one in clusters]
-        campaigns.append(_candidate(group, prompts, first, source.corpus.prompts.account, volume))
     return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
 
 

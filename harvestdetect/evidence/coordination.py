@@ -29,6 +29,9 @@ LASTING_DAYS: Final = 2
 hand-over. The volume of a hand-over is compared with that of as many days before and after it. Chosen."""
 LEAST_POOL: Final = 3
 """Fewest accounts that stop, and fewest that begin, in a hand-over. Chosen."""
+POOL_SHARE: Final = 0.05
+"""Least share of the accounts that must stop, and as many begin, in a hand-over. Chosen: three accounts of 138 stopped
+when three others began, by chance."""
 
 
 def synchrony(timed: TimedPrompts | None) -> Observation | None:
@@ -136,7 +139,8 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     """The largest value over all moments of: the smaller of two shares, times how even the volumes are.
 
     The shares are those of the accounts that end and that begin within a day of the moment. The volumes are those
-    before, in and after these two days. Fewer than :data:`LEAST_POOL` accounts are no pool. An event at which all come
+    before, in and after these two days. Fewer than :data:`LEAST_POOL`, or
+    than :data:`POOL_SHARE` of all accounts, are no pool. An event at which all come
     together is the last that some accounts do and the first that others do, but then more comes than before and after.
     """
     g = len(times)
@@ -164,7 +168,8 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
         return up_to[:, high : high + bins + 1] - up_to[:, low : low + bins + 1]
 
     changed = np.minimum(around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS))
-    changed = np.where(changed < LEAST_POOL, 0, changed) / (int(member[-1]) + 1)
+    accounts = int(member[-1]) + 1
+    changed = np.where(changed < max(LEAST_POOL, POOL_SHARE * accounts), 0, changed) / accounts
     volume = counted(times)
     rates = np.array(
         [
