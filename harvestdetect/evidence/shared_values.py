@@ -271,21 +271,24 @@ def shared_infrastructure(
     """
     found = []
     for name, of_field in sharing.items():
-        key = tag_key(fields.fields[name].values) if name in TAGGED else None
+        key: bytes | None = None  # made for the first value that is listed, which most candidates do not have
         field, number = fields.fields[name], FIELDS.index(name)
         order = np.lexsort((of_field.value, -of_field.members, of_field.log_p))
         for rank, i in enumerate(order[:at_most].tolist()):
             if of_field.log_p[i] > np.log(LISTED):
                 break
             value = int(of_field.value[i])
+            text = str(field.values[value].as_py())
+            if name in TAGGED and key is None:
+                key = tag_key(field.values)
             row = SharedValue(
                 field=name,
-                value=masked(name, str(field.values[value].as_py())),
+                value=masked(name, text),
                 members=int(of_field.members[i]),
                 known=of_field.n,
                 accounts=int(field.holders[value]),
                 population=field.known,
-                tag="" if key is None else tag_of(name, str(field.values[value].as_py()), key),
+                tag="" if key is None else tag_of(name, text, key),
             )
             found.append(((rank, number), row))
     return tuple(row for _, row in sorted(found, key=lambda x: x[0])[:at_most])
