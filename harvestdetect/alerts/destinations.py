@@ -95,7 +95,7 @@ def send(channel: Channel, record: Mapping[str, Any], *, closes: bool, now: floa
 
 
 def _without_text(record: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in record.items() if name != "excerpt"}
+    plain = {name: value for name, value in record.items() if name not in WORDED}
     if "campaigns" in plain:
         plain["campaigns"] = [_without_text(entry) for entry in plain["campaigns"]]
     return plain

@@ -21,6 +21,8 @@ __all__ = ["campaigns", "review", "user_name"]
 
 BAR_WIDTH = 40
 """Characters of the longest bar in the history of a campaign."""
+TITLE = 60
+"""Characters of a title in the table of campaigns."""
 
 
 @click.command(short_help="List the campaigns of a state, or show the history of one.")
@@ -71,14 +73,14 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
     if not known:
         return "The state knows no campaigns.\n"
     ever = ("accounts ever / in window", "prompts ever / in window")
-    rows: list[tuple[str, ...]] = [("campaign", "tier", "status", *ever, "first seen", "last seen", "verdict")]
+    rows: list[tuple[str, ...]] = [("campaign", "tier", "status", *ever, "first seen", "last seen", "verdict", "title")]
     for c in known:
         verdict = "-" if c.verdict is None else c.verdict.verdict
         rows.append(
             (
                 c.campaign_id, c.tier, c.status if c.merged_into is None else f"merged into {c.merged_into}",
                 f"{c.accounts:,} / {c.window_accounts:,}", f"{c.prompts:,} / {c.window_prompts:,}",
-                _day(c.first_seen), _day(c.last_seen), verdict,
+                _day(c.first_seen), _day(c.last_seen), verdict, _title(c),
             )
         )  # fmt: skip
     text = aligned(rows)
@@ -89,12 +91,20 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
     return text
 
 
+def _title(campaign: KnownCampaign) -> str:
+    """The title of a campaign in a table."""
+    from harvestdetect.util.escape import shortened, visible
+
+    return shortened(visible(campaign.title), TITLE) or "-"
+
+
 def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Event]) -> str:
     from harvestdetect.report.format import plural
 
     held = "" if campaign.tier == campaign.evidence_tier else f" ({campaign.evidence_tier} without the verdict)"
     lines = [
         f"{campaign.campaign_id}: {campaign.tier}{held}, {campaign.status}",
+        *([campaign.title] if campaign.title else []),
         f"ever: {plural(campaign.accounts, 'account')} ({campaign.attributed:,} only by its templates), "
         f"{plural(campaign.prompts, 'prompt')}, {_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
         f"in the window of the last run: {plural(campaign.window_accounts, 'account')}, "

@@ -57,6 +57,7 @@ def _campaign(store: Store, known: KnownCampaign, tags: dict[str, str]) -> Campa
     return Campaign(
         campaign_id=known.campaign_id,
         tier=known.tier,
+        title=known.title,
         summary=known.summary,
         accounts=known.accounts,
         prompts=known.prompts,

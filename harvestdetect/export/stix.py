@@ -194,7 +194,7 @@ def _facts(campaign: Campaign) -> Object:
     """The properties of a campaign besides its id and times."""
     facts: Object = {
         "name": plain(campaign.campaign_id, 200),
-        "description": plain(f"Suspected prompt harvesting. {campaign.summary}", SUMMARY),
+        "description": plain(f"Suspected prompt harvesting. {titled(campaign)}", SUMMARY),
         "labels": [f"tier:{campaign.tier}", *(["verdict:benign"] if campaign.benign else [])],
     }
     for name, time in (("first_seen", campaign.first_seen), ("last_seen", campaign.last_seen)):

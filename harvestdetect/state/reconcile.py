@@ -62,6 +62,8 @@ class Change:
     """Capability targets."""
     excerpt: str = ""
     """Words of a template."""
+    title: str = ""
+    """Title of the finding; of a campaign that this run did not find, that of the last run that found it."""
     probability: str | None = None
     """That it is a campaign, in words, see :func:`harvestdetect.report.format.probability`; None if it is no finding of
     this run."""
@@ -259,7 +261,7 @@ def _change(
         accounts=finding.accounts, new_accounts=sum(m.account not in members for m in finding.members),
         prompts=finding.prompts, first_seen=finding.first_seen, last_seen=finding.last_seen, active=active,
         summary=finding.summary, grown=figures is not None and finding.accounts >= GROWN * figures["mark"],
-        found=True, suppressed=suppressed, targets=finding.capability_targets, excerpt=excerpt,
+        found=True, suppressed=suppressed, targets=finding.capability_targets, excerpt=excerpt, title=finding.title,
     )  # fmt: skip
 
 
@@ -306,7 +308,7 @@ def _change_of_absent(
         previous_tier=before["tier"], accounts=len(senders),
         new_accounts=sum(a.account not in known.accounts for a in senders),
         prompts=sum(a.prompts for a in senders), first_seen=figures["first_seen"], last_seen=last, active=active,
-        summary=figures["summary"], grown=False, found=False, suppressed=suppressed,
+        summary=figures["summary"], grown=False, found=False, suppressed=suppressed, title=figures.get("title", ""),
     )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     prompts: Count
     summary: str
     mark: Count
+    title: str = ""
+    """Empty from a version that kept none."""
     probability: str | None = None
 
 
