@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from harvestdetect.alerts.digest import digest_event, digest_line, digest_message
 from harvestdetect.alerts.notices import notice_event, notice_line, notice_message
-from harvestdetect.alerts.render import pagerduty_event, slack_message, syslog_message
+from harvestdetect.alerts.render import WORDED, pagerduty_event, slack_message, syslog_message
 from harvestdetect.alerts.values import Channel, Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.errors import HarvestdetectError
 from harvestdetect.util.escape import cut, json_text, visible

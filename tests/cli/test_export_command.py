@@ -183,9 +183,27 @@ def test_ids_and_texts_are_hidden_until_they_are_asked_for(run: Run, scanned: Sc
     assert not [one for one in ids if one in text]
     assert str(scanned.dump) not in text
     runs = [w for c in campaigns(scanned.out) for t in c["templates"] for w in t["words"] if w and len(w.split()) > 3]
-    texts = [*runs, *(t["medoid"][:60] for c in campaigns(scanned.out) for t in c["templates"])]
+    titles = [c["title"] for c in campaigns(scanned.out)]
+    texts = [*runs, *titles, *(t["medoid"][:60] for c in campaigns(scanned.out) for t in c["templates"])]
     assert texts
+    assert all(titles)
     assert not [one for one in texts if one in text or json.dumps(one)[1:-1] in text]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_titles_are_exported_with_texts(run: Run, scanned: Scanned, name: str) -> None:
+    found = campaigns(scanned.out)[0]
+    more = ("--campaign", found["campaign_id"], "--reveal", "texts")
+    if name == "xarf" and not any(shared["field"] in ("network", "ip") for shared in found["shared_values"]):
+        pytest.skip("the members of this finding share no network")
+    text = exported(run, scanned.out, name, *more)
+    if name in ("graphml", "gexf"):
+        nodes = checking.graph_of(text, name).nodes(data=True)
+        assert found["title"] in {values.get("title") for _, values in nodes}
+    elif name == "csv":
+        assert [row["title"] for row in checking.csv_table(text)] == [found["title"]]
+    else:
+        assert json.dumps(found["title"], ensure_ascii=False)[1:-1] in text or found["title"] in text
 
 
 @pytest.mark.parametrize("name", FORMATS)
