@@ -161,10 +161,10 @@ def slack_message(record: Mapping[str, Any]) -> dict[str, Any]:
     fields += [("Prompts", count(record["prompts"])), ("Seen", _seen(record))]
     if record.get("probability"):
         fields.append(("Probability", mrkdwn(record["probability"], 100)))
+    bold = f"*{mrkdwn(record['title'], TITLE)}*\n" if record.get("title") else ""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-        *([{"type": "section", "text": slack_text(f"*{mrkdwn(record['title'], SLACK_TEXT)}*")}] if record.get("title") else []),
-        {"type": "section", "text": slack_text(mrkdwn(record["summary"], SLACK_TEXT))},
+        {"type": "section", "text": slack_text(f"{bold}{mrkdwn(record['summary'], SLACK_TEXT - 2 * TITLE)}")},
         {"type": "section", "fields": [slack_text(f"*{name}*\n{value}") for name, value in fields]},
     ]
     if record["changes"]:

@@ -13,7 +13,7 @@ from harvestdetect.data import TIERS
 from harvestdetect.errors import UsageError
 from harvestdetect.export.atlas import TECHNIQUES
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import asn_of, content_id, day_of, moment_of, networks, percent_of, plain
+from harvestdetect.export.text import asn_of, content_id, day_of, moment_of, networks, percent_of, plain, titled
 from harvestdetect.export.values import Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 

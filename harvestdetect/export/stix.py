@@ -12,7 +12,17 @@ from typing import Any, Final
 
 from harvestdetect.export.atlas import TECHNIQUES, Technique
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import asn_of, content_id, created_of, moment_of, networks, percent_of, plain, stamp
+from harvestdetect.export.text import (
+    asn_of,
+    content_id,
+    created_of,
+    moment_of,
+    networks,
+    percent_of,
+    plain,
+    stamp,
+    titled,
+)
 from harvestdetect.export.values import TLP, Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 
