@@ -37,9 +37,12 @@ MOST_PARTS: Final = 4
 """Findings that count together at most. Chosen."""
 PARTS_CLEARLY: Final = 1.25
 """Least ratio of the likeness of each of several findings to that of any other one. Chosen on tuning data."""
-OTHER_FITS: Final = 0.72
+OTHER_FITS: Final = 0.75
 """Likeness from which a finding at ``watch``, or a candidate that is no finding, fits. Chosen on tuning data: innocent
-groups reached 0.68."""
+groups reached 0.73."""
+OTHER_SHAPE: Final = 0.85
+"""Mean likeness of form, tempo and list that such a group needs besides. Chosen on tuning data: that of the innocent
+groups that came nearest was 0.80."""
 ALONE: Final = 1.3
 """Least ratio of the likeness of such a group to that of any other candidate. Chosen on tuning data."""
 ALSO_LIKE: Final = 0.05
@@ -100,13 +103,13 @@ def fitting(
     Returns:
         None if none fits.
     """
-    near = np.flatnonzero(profile >= COMPARED)
-    like = np.where(profile >= COMPARED, 0.0, profile)
-    for i in near.tolist():
+    like = profile.copy()
+    for i in np.flatnonzero(profile >= COMPARED).tolist():
         like[i] = together(float(profile[i]), shape(i))
-    able = {i for i in near.tolist() if profile[i] >= LEAST_PROFILE and candidates[i].campaign_id not in taken}
+    able = {i for i in np.flatnonzero(profile >= LEAST_PROFILE).tolist() if candidates[i].campaign_id not in taken}
     sure = [i for i, c in enumerate(candidates) if c.tier in SURE and c.campaign_id not in taken]
-    return _sure(candidates, like, sure, able) or _other(candidates, like, able)
+    alike = {i for i in able if like[i] >= OTHER_SHAPE * profile[i]}
+    return _sure(candidates, like, sure, able) or _other(candidates, like, alike)
 
 
 def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int], able: set[int]) -> Fitting | None:
