@@ -89,7 +89,7 @@ def open_search(
                 _make(place, home, progress, tell)
     index = open_index(home)
     if place.findings is not None:
-        campaigns = campaigns_of_scan(place.findings, index)
+        campaigns = campaigns_of_scan(place.findings, index, state=place.folder if place.in_state else None)
     else:
         campaigns = campaigns_of_state(place.folder, index) if place.kind == "state" else Campaigns()
     return Search(place, home, index, open_vectors(home, "wording"), campaigns, tell)

@@ -106,7 +106,8 @@ def export(desk: Desk, visit: Visit) -> Show:
         )
         reveals = frozenset(cast(list[Reveal], shown))
         only = (campaign,) if campaign is not None else ()
-        source = read_source(folder, tier=cast(Any, tier), campaigns=only, reveal=reveals)
+        state = None if desk.places.out is None else desk.places.state
+        source = read_source(folder, tier=cast(Any, tier), campaigns=only, reveal=reveals, state=state)
         table_name = (table or "campaigns") if form_name == "csv" else None
         text = export_text(source, form_name, ExportOptions(reveal=reveals), table_name=table_name)
     except HarvestdetectError as error:

@@ -381,6 +381,41 @@ def test_a_verdict_is_exported(run: Run, small: Path, tmp_path: Path) -> None:
     assert "verdict:benign" in next(o for o in objects if o["type"] == "campaign")["labels"]
 
 
+def test_a_verdict_given_after_the_scan_is_respected(run: Run, small: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state", small / "out"
+    shutil.copytree(small / "state", state)
+    (before,) = checking.ocsf_events(exported(run, out, "ocsf"))
+    assert before["is_alert"]
+    campaign = before["finding_info"]["uid"]
+    assert run("review", state, campaign, "--verdict", "benign", "--by", "ann").code == 0
+    (event,) = checking.ocsf_events(exported(run, out, "ocsf", "--state", state))
+    assert (event["status"], event["is_alert"], event["unmapped"]["tier"]) == ("Suppressed", False, "watch")
+    assert event["comment"].startswith("ann judged it benign")
+    assert not any(one["data"]["recommended"] for one in event["evidences"])
+    assert [one["id"] for one in event["unmapped"]["benign_explanations"]].count("verdict") == 1
+    assert run("review", state, campaign, "--undo", "--by", "ann").code == 0
+    assert exported(run, out, "ocsf", "--state", state) == exported(run, out, "ocsf")
+    done = run("export", state, "--format", "ocsf", "--state", state)
+    assert (done.code, "leave --state out" in done.error) == (2, True)
+
+
+def test_a_state_that_does_not_know_a_finding_says_so(run: Run, small: Path, scanned: Scanned) -> None:
+    done = run("export", scanned.out, "--format", "ocsf", "--state", small / "state")
+    assert done.code == 0
+    assert "the state does not know" in done.err
+
+
+def test_a_state_keeps_the_title(run: Run, small: Path) -> None:
+    (found,) = campaigns(small / "out")
+    (known,) = json.loads(run("campaigns", small / "state", "--format", "json").out)
+    assert found["title"]
+    assert known["title"] == found["title"]
+    assert found["title"][:40] in run("campaigns", small / "state").out
+    assert found["title"] in run("campaigns", small / "state", known["campaign_id"]).out
+    assert found["title"] in exported(run, small / "state", "misp", "--tier", "watch", "--reveal", "texts")
+    assert found["title"] not in exported(run, small / "state", "misp", "--tier", "watch")
+
+
 # ---------------------------------------------------------------- what can go wrong
 
 
