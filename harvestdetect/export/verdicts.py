@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from harvestdetect.data import BenignExplanation
-from harvestdetect.export.values import Campaign, Source
+from harvestdetect.export.values import Account, Campaign, Source
 from harvestdetect.report.format import plural
 from harvestdetect.state import KnownCampaign
+from harvestdetect.state.clearing import Clearing, standing_clearings
 from harvestdetect.state.known_campaigns import known_campaigns
 from harvestdetect.state.store import open_store
 
@@ -35,6 +37,7 @@ def with_verdicts(source: Source, state: Path) -> Source:
     with open_store(state, write=False) as store, store.snapshot():
         finished = store.rows("SELECT max(finished) AS finished FROM runs")[0]["finished"]
         known = {one.campaign_id: one for one in known_campaigns(store, now=finished or 0, everything=True)}
+        cleared = standing_clearings(store)
     strangers = sum(one.campaign_id not in known for one in source.campaigns)
     notes = source.notes
     if strangers:
@@ -42,8 +45,30 @@ def with_verdicts(source: Source, state: Path) -> Source:
             *notes,
             f"the state does not know {plural(strangers, 'finding')} of the scan, so no verdict on it counts",
         )
-    campaigns = [_judged(one, known[one.campaign_id]) if one.campaign_id in known else one for one in source.campaigns]
+    campaigns = [
+        _cleared(_judged(one, known[one.campaign_id]), cleared.get(one.campaign_id, {}))
+        if one.campaign_id in known
+        else one
+        for one in source.campaigns
+    ]
     return replace(source, campaigns=tuple(campaigns), notes=notes)
+
+
+def _cleared(campaign: Campaign, cleared: Mapping[str, Clearing]) -> Campaign:
+    """The finding, with no cleared account recommended for action.
+
+    Args:
+        campaign: the finding.
+        cleared: account -> the clearing in force.
+    """
+
+    def one(account: Account) -> Account:
+        said = cleared[account.name].sentence
+        reasons = account.reasons if said in account.reasons else (said, *account.reasons)
+        return replace(account, recommended=False, reasons=reasons)
+
+    members = (one(account) if account.name in cleared else account for account in campaign.members)
+    return replace(campaign, members=tuple(members))
 
 
 def _judged(campaign: Campaign, known: KnownCampaign) -> Campaign:

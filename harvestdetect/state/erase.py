@@ -181,7 +181,8 @@ def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
         prompts += own
         files += own > 0
     campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", traces.account))
-    known |= bool(prompts or campaigns) or any(True for _ in rows_said(store.connection, traces))
+    cleared = store.rows("SELECT number FROM clearings WHERE account = ?", traces.account)
+    known |= bool(prompts or campaigns or cleared) or any(True for _ in rows_said(store.connection, traces))
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns, known=known)
 
 
@@ -237,6 +238,7 @@ def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:
     gone = _lost_templates(store, shards, traces.account)
     with store.transaction() as connection:
         connection.execute("DELETE FROM members WHERE account = ?", (traces.account,))
+        connection.execute("DELETE FROM clearings WHERE account = ?", (traces.account,))
         forget_account(connection, traces.account)
         for table, column, row, value in list(rows_said(connection, traces)):
             as_json = (table, column) in GENERATED or column == "body"

@@ -87,6 +87,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "verdict_id": Number, **_CAMPAIGN, "verdict": Literal["harvest", "benign", "unsure"], "note": str,
         "reviewer": str, "tier": Tier, "at": Time, "expires": Time | None, "undone": Time | None,
     },
+    "clearings": {
+        "number": Number, **_CAMPAIGN, "account": str, "note": str, "reviewer": str, "at": Time, "undone": Time | None,
+    },
     "outbox": {
         "number": Number, "channel": str, "run": str, "campaign_id": Id, "key": str, "kind": Kind, "tier": Tier,
         "closes": Literal[0, 1], "state": str, "body": str | None, "created": Moment, "next_try": Moment,
