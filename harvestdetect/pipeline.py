@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from harvestdetect.accounts.seeds import Seeds
+from harvestdetect.arguments import check_function, items_of, wrong
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
@@ -36,7 +37,7 @@ from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.triage import ranked
 from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.maps import map_table
-from harvestdetect.settings import Settings
+from harvestdetect.settings import Settings, settings_of
 from harvestdetect.signatures.cells import codebook_of, fits
 from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
 from harvestdetect.stages import (
@@ -111,14 +112,18 @@ def detect(
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
         ColumnsError: a table, or the rows, have no column for the account or the prompt.
         InputError: a dump or a table cannot be read.
-        UsageError: the source is of another type, or a value of a row is.
+        UsageError: the source, a value of a row or another argument is of another type.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
         SignatureError: ``shared`` needs another secret than the one that is given.
     """
-    settings = settings or Settings()
+    settings = settings_of(settings)
+    check_function(notes, "notes", "a function that takes a sentence")
+    signatures = items_of(signatures, "signatures", "a list of Signature", Signature)
+    leave_out = _families(leave_out)
+    _check_choices(new_since, seeds, shared)
     context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
     read = source if isinstance(source, Window) else given(source, settings)
     return run_scan(
@@ -127,7 +132,13 @@ def detect(
 
 
 def bars(progress: Progress | bool | None) -> Progress | None:
-    """What opens progress bars, see :func:`detect`."""
+    """What opens progress bars, see :func:`detect`.
+
+    Raises:
+        UsageError: it is neither a function nor true or false.
+    """
+    if progress is not None and not isinstance(progress, bool):
+        check_function(progress, "progress", "True, or a function that opens a bar")
     return progress if callable(progress) else bar_for if progress else None
 
 
@@ -141,7 +152,7 @@ def estimated(source: Source | Given, *, settings: Settings | None = None) -> De
     Returns:
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
-    settings = settings or Settings()
+    settings = settings_of(settings)
     prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
     registry, _ = load_references(context)
@@ -258,7 +269,7 @@ def _run(
             judged, memberships, scan, volume=volume.prompts, templates=templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
-        for sentence in result_sentences(conclusions.candidates) if seeds is not None else ():
+        for sentence in result_sentences(conclusions.candidates, conclusions.ledger) if seeds is not None else ():
             context.note(sentence)
     attributed: tuple[Attributed, ...] = ()
     if signatures:
@@ -326,15 +337,41 @@ def _shared_fits(
     )
 
 
+def _check_choices(new_since: Any, seeds: Any, shared: Any) -> None:
+    """Checks the types of further arguments of :func:`detect`.
+
+    Raises:
+        UsageError: one is of another type.
+    """
+    for name, value, kind in (("seeds", seeds, Seeds), ("shared", shared, Shared), ("new_since", new_since, int)):
+        if value is not None and not isinstance(value, kind):
+            wanted = "Unix seconds, a whole number," if kind is int else kind.__name__
+            raise wrong(name, f"{wanted} or None", value)
+
+
+def _families(names: Any) -> Sequence[Family]:
+    """The families that a caller leaves out.
+
+    Raises:
+        UsageError: they are not a list of texts.
+        SettingsError: a name is no family.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise wrong("leave_out", 'a list of families, such as ("time",)', names)
+    named = tuple(names)
+    for name in named:
+        if name not in get_args(Family):
+            raise SettingsError(f"leave_out knows {', '.join(get_args(Family))}, not {name!a}")
+    return named
+
+
 def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:
     """The families of evidence that do not count. Writes a note about them.
 
     Raises:
         SettingsError: a name is no family.
     """
-    for name in names:
-        if name not in get_args(Family):
-            raise SettingsError(f"leave_out knows {', '.join(get_args(Family))}, not {name!r}")
+    names = _families(names)
     if names:
         context.note(f"evidence left out: {', '.join(sorted(set(names)))}")
     return frozenset(names)
