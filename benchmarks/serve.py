@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import random
 import re
 import shutil
@@ -134,6 +136,12 @@ class Server:
     peak: dict[str, float] = field(default_factory=dict)
     """Largest memory in MB: ``own`` (anonymous pages), ``mapped`` (pages of files) and ``whole``."""
 
+    def cpu(self) -> float:
+        """The CPU time of the process so far, in milliseconds."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return 1e3 * (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def look(self) -> None:
         """Takes note of the memory of the process."""
         try:
@@ -192,12 +200,15 @@ class Timed:
 
     kind: str
     took: tuple[float, ...]
+    cpu: float
+    """CPU time of the server for each page, in milliseconds; NaN if several clients asked at once."""
     limit: float
 
     @classmethod
-    def of(cls, kind: str, took: Sequence[float]) -> Timed:
+    def of(cls, kind: str, took: Sequence[float], cpu: float = math.nan) -> Timed:
         """The figures of a kind, whose name tells whether it is a search."""
-        return cls(kind=kind, took=tuple(took), limit=LIMITS["search" if kind.startswith("search") else "page"])
+        limit = LIMITS["search" if kind.startswith("search ") else "page"]
+        return cls(kind=kind, took=tuple(took), cpu=cpu, limit=limit)
 
     @property
     def p95(self) -> float:
@@ -207,7 +218,8 @@ class Timed:
     def row(self) -> str:
         """A row of the table."""
         figures = (statistics.median(self.took), self.p95, max(self.took))
-        return f"| {self.kind} | {len(self.took)} | {' | '.join(f'{one:,.0f}' for one in figures)} |"
+        cpu = "" if math.isnan(self.cpu) else f"{self.cpu:,.0f}"
+        return f"| {self.kind} | {len(self.took)} | {' | '.join(f'{one:,.0f}' for one in figures)} | {cpu} |"
 
 
 def questions(folders: Folders, keys: Sequence[str]) -> dict[str, Callable[[Client, random.Random], object]]:
@@ -258,18 +270,18 @@ def questions(folders: Folders, keys: Sequence[str]) -> dict[str, Callable[[Clie
     }
 
 
-def measured(folders: Folders, client: Client, *, repeats: int) -> tuple[list[Timed], float]:
+def measured(folders: Folders, server: Server, *, repeats: int) -> tuple[list[Timed], float]:
     """Asks for each kind of page, one after the other.
 
     Args:
         folders: what is served.
-        client: who asks.
+        server: its first client asks.
         repeats: pages of each kind.
 
     Returns:
         The times, and how long the first search took, which checks and opens the index, in milliseconds.
     """
-    found: set[str] = set()
+    client, found = next(iter(server.clients.values())), set[str]()
     for campaign in folders.campaigns[:5]:
         found.update(re.findall(r"/account/([0-9a-f]{20})", client.get(f"/finding/{campaign}")))
     choice = random.Random(SEED)
@@ -278,12 +290,12 @@ def measured(folders: Folders, client: Client, *, repeats: int) -> tuple[list[Ti
     first = 1e3 * (time.perf_counter() - start)
     made = []
     for kind, ask in questions(folders, sorted(found)).items():
-        took = []
+        took, before = [], server.cpu()
         for _ in range(repeats):
             start = time.perf_counter()
             ask(client, choice)
             took.append(1e3 * (time.perf_counter() - start))
-        made.append(Timed.of(kind, took))
+        made.append(Timed.of(kind, took, (server.cpu() - before) / repeats))
     return made, first
 
 
@@ -395,9 +407,10 @@ def fresh(place: Path, state: Path, chosen: argparse.Namespace) -> Folders:
 
 def _lines(chosen: argparse.Namespace, times: Sequence[Timed], first: float, server: Server, load: Load) -> list[str]:
     """The tables."""
-    head = ["| page | asked | p50, ms | p95, ms | max, ms |", "|---|---:|---:|---:|---:|"]
+    head = ["| page | asked | p50, ms | p95, ms | max, ms | CPU of each, ms |", "|---|---:|---:|---:|---:|---:|"]
     at_once = [Timed.of(f"{kind} with {chosen.clients} readers", took) for kind, took in sorted(load.took.items())]
     over = [one.kind for one in times if one.p95 > one.limit]
+    heavy = [one.kind for one in times if one.cpu > one.limit]
     return [
         f"{chosen.rows:,} prompts, {chosen.findings:,} findings.",
         "",
@@ -415,6 +428,7 @@ def _lines(chosen: argparse.Namespace, times: Sequence[Timed], first: float, ser
         f"| pages that failed | {len(load.failures):,} |",
         f"| kinds of pages over {LIMITS['page']:.0f} ms, or searches over {LIMITS['search']:,.0f} ms, at p95 | "
         f"{', '.join(over) or 'none'} |",
+        f"| the same by CPU time | {', '.join(heavy) or 'none'} |",
     ]
 
 
@@ -434,7 +448,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as spare:
         folders = fresh(chosen.keep or Path(spare) / "laid", Path(spare) / "state", chosen)
         with serving(folders, names) as server:
-            times, first = measured(folders, server.clients["reader0"], repeats=REPEATS)
+            times, first = measured(folders, server, repeats=REPEATS)
             load = loaded(folders, server, writers=chosen.writers, seconds=chosen.seconds)
         wrong = lost(folders, load)
     command = f"python -m benchmarks.serve --rows {chosen.rows} --findings {chosen.findings}"
