@@ -43,6 +43,7 @@ __all__ = [
     "ACCOUNT_COLUMNS",
     "ATTRIBUTED_COLUMNS",
     "BRIEF",
+    "NO_DETECTION",
     "OUTPUT_NAMES",
     "SIGNATURES",
     "accounts_csv",
@@ -94,6 +95,8 @@ OUTPUT_NAMES: Final = (
 """The files that a scan writes."""
 BRIEF: Final = "brief.html"
 """The file that a scan writes on request."""
+NO_DETECTION: Final = "this is not the JSON of a detection: "
+"""Beginning of the messages about a text that is no detection."""
 _SCHEMA_VERSION: Final = 1
 """Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
@@ -272,16 +275,14 @@ def detection_from_json(text: str | bytes) -> Detection:
     try:
         plain = json.loads(text, object_hook=_restored)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"this is not the JSON of a detection: {error}") from None
+        raise InputError(f"{NO_DETECTION}{error}") from None
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version != _SCHEMA_VERSION:
-        raise InputError(
-            f"this is not the JSON of a detection: schema_version must be {_SCHEMA_VERSION}, got {version!r}"
-        )
+        raise InputError(f"{NO_DETECTION}schema_version must be {_SCHEMA_VERSION}, got {version!r}")
     try:
         detection = msgspec.convert(plain, Detection)
     except msgspec.ValidationError as error:
-        raise InputError(f"this is not the JSON of a detection: {error}") from None
+        raise InputError(f"{NO_DETECTION}{error}") from None
     tested = held_out(detection.ledger)
     findings = tuple(dataclasses.replace(finding, tested=tested) for finding in detection.findings)
     return dataclasses.replace(detection, findings=findings)
