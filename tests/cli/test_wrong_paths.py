@@ -24,7 +24,6 @@ COMMANDS = {
     "scan pseudonyms": ["scan", "a-file", "--out", "made", "--pseudonyms", "{}"],
     "scan signatures": ["scan", "a-file", "--out", "made", "--signatures", "{}", "--trust", "{}"],
     "inspect": ["inspect", "{}"],
-    "drill": ["drill", "{}", "--out", "made"],
     "search": ["search", "{}", "some words"],
     "search work": ["search", GOOD, "some words", "--work", "{}"],
     "serve": ["serve", "{}", "--port", "0"],
@@ -42,8 +41,8 @@ COMMANDS = {
 }
 READ = {
     ("scan", "other-version"), ("scan", "cut-off"), ("scan", "not-utf-8"), ("inspect", "other-version"),
-    ("inspect", "cut-off"), ("inspect", "not-utf-8"), ("drill", "other-version"), ("drill", "cut-off"),
-    ("export", "other-version"), ("export", "cut-off"), ("explain", "cut-off"), ("evaluate truth", "other-version"),
+    ("inspect", "cut-off"), ("inspect", "not-utf-8"), ("export", "other-version"), ("export", "cut-off"),
+    ("explain", "cut-off"), ("explain", "other-version"), ("evaluate truth", "other-version"),
 }  # fmt: skip
 """What may succeed: a folder of results has files that are read as dumps, and an export needs few of them."""
 
@@ -74,8 +73,17 @@ def test_a_wrong_path_is_one_line_and_an_exit_code(run: Run, command: str, place
         return
     assert done.code in (1, 2), done
     assert done.err.strip().isprintable() or "\n" in done.err.strip()
+    if command == "inspect" and "no prompt could be read" in done.out:
+        return
     said = [line for line in done.err.splitlines() if line.startswith("harvestdetect: ")]
     assert len(said) == 1 or "Usage: " in done.err, done.err
+
+
+@pytest.mark.parametrize("place", ["missing", "a-file", "empty", "folder.jsonl", ""])
+def test_a_drill_of_a_wrong_path_ends_before_it_plants(run: Run, place: str) -> None:
+    done = run("drill", place, "--out", "made")
+    assert done.code in (1, 2)
+    assert done.error
 
 
 def test_a_folder_of_another_version_says_to_scan_again(run: Run) -> None:
