@@ -1,6 +1,7 @@
 """The dumps that a ledger is fitted on, and what a scan measured of their candidates.
 
-Worlds of programs and of attackers who adapt, with and without metadata, the scenarios of the recall benchmark with
+Worlds of programs and of attackers who adapt, with and without metadata, such worlds without campaigns and with more
+innocent groups, the scenarios of the recall benchmark with
 their look-alikes, real texts on real traces, simulated dumps (their campaigns share infrastructure, as careless
 operators do), and innocent traffic of several kinds.
 """
@@ -34,6 +35,10 @@ RECALL: Final[tuple[Part, ...]] = ("grid", "evasions", "look-alikes")
 """Parts of the recall benchmark."""
 BARE: Final = "-bare"
 """Ends the name of a source whose dumps have account, time and text alone."""
+CROWD: Final = "-crowd"
+"""Ends the name of a source of worlds without campaigns, and with more innocent groups."""
+CROWDED: Final = 3
+"""Times as many innocent groups as in a world with campaigns."""
 PACKED: Final = (
     "grid-8",
     "grid-9",
@@ -51,6 +56,8 @@ SOURCES: Final = (
     "adaptive",
     "api-bare",
     "adaptive-bare",
+    "api-crowd",
+    "adaptive-crowd",
     "recall",
     "real",
     "simulated",
@@ -77,7 +84,7 @@ def seeds_of(source: str, seeds: int) -> int:
         6
         if source == "recall"
         else 2
-        if source.endswith(BARE) or source == "simulated"
+        if source.endswith((BARE, CROWD)) or source == "simulated"
         else 1
         if source in get_args(World) or source == "real"
         else 3
@@ -132,8 +139,12 @@ def _planted(name: str, source: str, *, half: Half, seed: int, data: Path) -> Pl
     if source in get_args(innocents.Kind):
         kind = cast(innocents.Kind, source)
         return innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
-    world = cast(World, source.removesuffix(BARE))
-    return lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=not source.endswith(BARE))
+    world, crowd = cast(World, source.removesuffix(BARE).removesuffix(CROWD)), source.endswith(CROWD)
+    # every second crowd has account, time and text alone
+    metadata = seed % 2 == 0 if crowd else not source.endswith(BARE)
+    # other draws than those of the world with campaigns
+    seed += 1_000 * crowd
+    return lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=metadata, crowd=CROWDED * crowd)
 
 
 def _recall(name: str, *, half: Half, seed: int, data: Path) -> PlantedDump:

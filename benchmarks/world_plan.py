@@ -191,7 +191,7 @@ INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
 """Innocent groups of each world. ``adds`` and ``takes`` are estimates that set the size of the background."""
 
 
-def plan(world: World, *, rows: int, seed: str, metadata: bool = True) -> Plan:
+def plan(world: World, *, rows: int, seed: str, metadata: bool = True, crowd: int = 0) -> Plan:
     """Draws what a world contains.
 
     Args:
@@ -200,6 +200,7 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True) -> Plan:
         seed: of every draw.
         metadata: whether rows have more fields than account, time and prompt. Without, a queue dealt over many keys
             of one bill is the same traffic as a campaign's and is left out.
+        crowd: if not 0, the world has no campaign, and as many times the number of innocent groups.
     """
     rng = random.Random(f"{world}-{seed}-plan")
     scale = min(1.0, rows / ROWS)
@@ -208,14 +209,14 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True) -> Plan:
     for kind, group in INNOCENTS[world].items():
         if rng.random() >= group.chance or (kind == "queue" and not metadata):
             continue
-        for number in range(rng.randint(*group.groups)):
+        for number in range(rng.randint(*group.groups) * max(crowd, 1)):
             size = rng.randint(*group.accounts) * rng.uniform(1 - VARIES / 2, 1 + VARIES / 2)
             if kind == "popular-framework":
                 # three innocent users for each account of the campaign
                 size = 3 * next(c.accounts for c in campaigns if c.kind == "behind-framework") / scale
             least = 2 if kind == "nightly" else 4
             innocents.append(Innocent(kind=kind, number=number + 1, accounts=max(least, round(size * scale))))
-    return Plan(world=world, rows=rows, campaigns=campaigns, innocents=tuple(innocents))
+    return Plan(world=world, rows=rows, campaigns=() if crowd else campaigns, innocents=tuple(innocents))
 
 
 def _campaign(name: str, world: World, scale: float, rng: random.Random) -> Campaign:

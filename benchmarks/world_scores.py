@@ -59,7 +59,8 @@ def score(scanned: Mapping[str, Any], truth: Sequence[Planted], *, world: str, s
     ]  # fmt: skip
     scores = evaluate(found, truth)
     campaigns = [group for group in truth if group.kind == "campaign"]
-    kinds = [_kind(group, candidates) for group in campaigns]
+    guilty = frozenset[str]().union(*(group.accounts for group in campaigns))
+    kinds = [_kind(group, candidates, guilty=guilty) for group in campaigns]
     for kind in kinds:
         row = next(r for r in scores.rows if r.name == kind["kind"])
         kind |= {"found": row.found, "tier": row.tier, "finding_recall": row.recall, "finding_purity": row.precision}
@@ -102,8 +103,10 @@ def _one_prompt(kinds: Iterable[Result]) -> list[Result]:
     return [kind for kind in kinds if kind["kind"] in ONE_PROMPT]
 
 
-def _kind(group: Planted, candidates: Sequence[tuple[frozenset[str], Mapping[str, Any]]]) -> Result:
-    """One campaign under the perfect judge."""
+def _kind(
+    group: Planted, candidates: Sequence[tuple[frozenset[str], Mapping[str, Any]]], *, guilty: frozenset[str]
+) -> Result:
+    """One campaign under the perfect judge, among the accounts of all campaigns."""
     accepted = []
     best: tuple[float, int] | None = None
     for number, (accounts, _) in enumerate(candidates):
@@ -131,6 +134,7 @@ def _kind(group: Planted, candidates: Sequence[tuple[frozenset[str], Mapping[str
         "pieces": len(accepted),
         "accepted_accounts": len(together),
         "accepted_own": len(together & group.accounts),
+        "accepted_guilty": len(together & guilty),
     }
 
 
@@ -144,6 +148,7 @@ def _judged(kinds: Sequence[Result]) -> Result:
         "held_in_pieces": sum(k["held_in_pieces"] for k in kinds),
         "account_recall": own / accounts if accounts else None,
         "purity": own / all_accepted if all_accepted else None,
+        "guilty": sum(k["accepted_guilty"] for k in kinds) / all_accepted if all_accepted else None,
         "found": sum(k["found"] for k in kinds),
     }
 
@@ -170,7 +175,7 @@ class Sums:
         for result in self.results:
             value: Any = result
             for name in path:
-                value = value[name]
+                value = value.get(name) if value is not None else None
             if value is not None:
                 found.append(len(value) if isinstance(value, list) else float(value))
         return sum(found) / len(found) if found else None
@@ -276,6 +281,7 @@ _TOTALS: Final = (
     ("campaigns in all candidates together", _out_of(OTHERS, "held_in_pieces")),
     ("account recall", _figure("parts", OTHERS, "account_recall")),
     ("purity", _figure("parts", OTHERS, "purity")),
+    ("share of accounts of any campaign", _figure("parts", OTHERS, "guilty")),
     ("one prompt an account: campaigns in one candidate", _out_of(ONE, "held")),
     ("one prompt an account: account recall", _figure("parts", ONE, "account_recall")),
     ("one prompt an account: purity", _figure("parts", ONE, "purity")),
@@ -285,6 +291,7 @@ _TOTALS: Final = (
     ("one prompt an account: account recall", _figure("parts", ONE, "found_recall")),
     ("account precision, all campaigns", _figure("real", "precision")),
     ("account precision, recommended only", _figure("real", "recommended_precision")),
+    ("ranking average precision", _figure("real", "average_precision")),
     ("alarms", _figure("real", "alarms", digits=1)),
     ("alarms at urgent", _figure("real", "alarms_urgent", digits=1)),
     ("innocent groups behind an alarm", _figure("real", "innocents_hit", digits=1)),

@@ -46,7 +46,9 @@ RESULTS: Final = "worlds.json"
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 
-def lay(world: World, *, half: Half, seed: int, rows: int, data: Path | None, metadata: bool = True) -> PlantedDump:
+def lay(
+    world: World, *, half: Half, seed: int, rows: int, data: Path | None, metadata: bool = True, crowd: int = 0
+) -> PlantedDump:
     """Lays one world.
 
     Args:
@@ -56,12 +58,13 @@ def lay(world: World, *, half: Half, seed: int, rows: int, data: Path | None, me
         rows: of the dump, about.
         data: the folder with the public texts; None takes those of the package's grammar.
         metadata: whether rows have more than account, time and prompt.
+        crowd: if not 0, the world has no campaign, and as many times the number of innocent groups.
 
     Raises:
         NotEnough: the texts do not suffice.
     """
     key = f"{half}-{seed}"
-    planned = plan(world, rows=rows, seed=key, metadata=metadata)
+    planned = plan(world, rows=rows, seed=key, metadata=metadata, crowd=crowd)
     if data is None:
         texts = toy_sources(seed=f"{world}-{key}", rows=planned.background)
     else:

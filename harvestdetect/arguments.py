@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from harvestdetect.errors import UsageError
 
-__all__ = ["check_function", "is_table", "items_of", "named_values", "path_of", "shown", "wrong"]
+__all__ = ["check_function", "check_kinds", "is_table", "items_of", "named_values", "path_of", "shown", "wrong"]
 
 _SHOWN: Final = 60
 """Most characters of a value in a message."""
@@ -109,6 +109,21 @@ def check_function(value: object, argument: str, wanted: str) -> None:
     """
     if value is not None and not callable(value):
         raise wrong(argument, f"None or {wanted}", value)
+
+
+def check_kinds(given: Iterable[tuple[str, object, type]]) -> None:
+    """Checks the types of optional arguments.
+
+    Args:
+        given: name, value and type of each; None is fine.
+
+    Raises:
+        UsageError: a value has another type.
+    """
+    for argument, value, kind in given:
+        if value is not None and not isinstance(value, kind):
+            wanted = "Unix seconds, a whole number," if kind is int else kind.__name__
+            raise wrong(argument, f"{wanted} or None", value)
 
 
 def named_values(*, what: str, example: str, error: type[UsageError] = UsageError) -> Callable[[_Class], _Class]:

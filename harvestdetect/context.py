@@ -21,7 +21,7 @@ from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
 from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
 
-__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context", "silent"]
+__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context", "seconds_by_meaning", "silent"]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that advances it by a number of items. The total is 0
@@ -30,6 +30,23 @@ if it is not known."""
 NOMINAL_SPEED: Final = 20_000.0
 """Assumed speed of the meaning view, in UTF-8 bytes per second. It is not measured, so that findings do not depend on
 the machine."""
+SHORTEST: Final = 5.0
+"""Seconds of the meaning view that ``auto`` may spend on any dump, if its own budget is not smaller."""
+TEXTS_A_SECOND: Final = 15_000.0
+"""Texts for which ``auto`` may spend another second. The rest of a scan takes a second for some 3,500 of them."""
+
+
+def seconds_by_meaning(settings: Settings, texts: int) -> float:
+    """Seconds that ``auto`` may spend on embedding by meaning, at :data:`NOMINAL_SPEED`.
+
+    A large dump gets ``auto_budget_seconds``. A smaller one gets less, so that the scan takes about half as long again
+    as with ``fast``.
+
+    Args:
+        settings: of the scan.
+        texts: number of texts of the dump.
+    """
+    return min(settings.auto_budget_seconds, max(SHORTEST, texts / TEXTS_A_SECOND))
 
 
 @contextmanager
@@ -88,7 +105,7 @@ class MemoryBudget:
             batch_bytes=self.largest_batch,
         )
         size, meaning = corpus.text.size, len(corpus.text)
-        budget = settings.auto_budget_seconds * NOMINAL_SPEED
+        budget = seconds_by_meaning(settings, len(size)) * NOMINAL_SPEED
         if settings.encoder == "auto" and float(size.sum()) > budget:
             # The budget covers the most segments if these are the shortest.
             meaning = int((np.cumsum(np.sort(size), dtype=np.int64) <= budget).sum())

@@ -110,7 +110,8 @@ class Settings:
     use_cache: bool = True
     """Whether vectors are cached."""
     auto_budget_seconds: float = 60.0
-    """Seconds that ``auto`` may spend on embedding by meaning, at a nominal speed of two cores."""
+    """Most seconds that ``auto`` may spend on embedding by meaning, at a nominal speed of two cores. Dumps of fewer
+    than about 900,000 texts get fewer."""
     batch_size: int = 64
     """Most texts that the transformer embeds at a time."""
     device: str = "auto"

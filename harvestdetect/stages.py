@@ -20,7 +20,7 @@ from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
-from harvestdetect.context import NOMINAL_SPEED, Context
+from harvestdetect.context import NOMINAL_SPEED, Context, seconds_by_meaning
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
@@ -277,7 +277,7 @@ def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:
         int32[m], ascending.
     """
     characters = corpus.text.size
-    budget = context.settings.auto_budget_seconds
+    budget = seconds_by_meaning(context.settings, len(characters))
     seconds = float(characters.sum()) / NOMINAL_SPEED
     if seconds <= budget:
         context.note(f"encoder auto: wording and meaning for all {len(characters):,} segments")

@@ -223,7 +223,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="shared_list", label="one list that everybody works through (public benchmark, course)", test=_shared_list,
-        rows=("in_common", "shared_items"),
+        rows=("in_common", "near_copies", "shared_items"),
     ),
     Explanation(id="short_phrase", label="a common short phrase (greeting, test)", test=_short_phrase, rows=("words",)),
     Explanation(

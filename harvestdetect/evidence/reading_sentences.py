@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from harvestdetect.evidence.readings import FEW, MOST
+from harvestdetect.evidence.readings import NEXT_TO_NONE
 from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.util.amounts import FEW, MOST
 
 __all__ = ["SENTENCES", "reading_sentence"]
 
@@ -24,6 +25,10 @@ def _share(value: float) -> str:
 SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "copies": lambda x: f"{_share(x)} of the prompts repeat an earlier one word for word.",
     "in_common": lambda x: f"Two accounts have {_share(x)} of their different prompts in common, word for word.",
+    "near_copies": lambda x: (
+        f"Half of the prompts have one of another account at {max(2.0**x - NEXT_TO_NONE, 0.0):.0%} of the usual "
+        "distance or nearer; 0% is a copy."
+    ),
     "words": lambda x: f"The median prompt has {2.0**x - 1:.0f} words.",
     "template": lambda x: "The prompts share a template." if x else "The prompts share a subject, and no template.",
     "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",

@@ -17,18 +17,17 @@ import numpy as np
 from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
-from harvestdetect.evidence.least_data import MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
 
-FEW: Final = 0.05
-"""Share of copies below which fewer say nothing more."""
 CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
@@ -37,8 +36,10 @@ LEAST_WORDS: Final = -3.0
 """Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
 LEAST_DAYS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
-MOST: Final = 0.5
-"""Share from which a few accounts sent most of the prompts."""
+NEAREST_AMONG: Final = 256
+"""Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
+SAME: Final = 1e-3
+"""Mean distance of prompts that are all the same but for rounding."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -145,6 +146,40 @@ def _subjects(vectors: Floats32) -> Ints:
     return np.asarray((vectors @ table.T).argmax(axis=1), np.int64)
 
 
+def _near_copies(inputs: ReadingInputs) -> float | None:
+    """How near the nearest prompt of another account is, as a multiple of the mean distance; as a logarithm of 2.
+
+    Pairs of a cluster are compared, so what a template has in common does not count. Accounts that send the same items
+    in their own words, such as a class, have near copies among prompts that are far apart.
+    """
+    rows, member = _compared(inputs)
+    if len(rows) < MIN_COMPARED:
+        return None
+    campaign = inputs.candidate.trimmed
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
+    found = []
+    for one in np.unique(cluster).tolist():
+        inside = np.flatnonzero(cluster == one)
+        some = inside[np.unique(np.linspace(0, len(inside) - 1, NEAREST_AMONG).astype(np.int64))]
+        vectors = unit(np.asarray(inputs.context.scan.vectors[rows[some]], np.float32))
+        far = np.clip(1 - vectors @ vectors.T, 0.0, None)
+        other = member[some][:, None] != member[some]
+        shown = other.any(axis=1)
+        if not shown.any():
+            continue
+        mean = (far * other).sum(axis=1)[shown] / other.sum(axis=1)[shown]
+        nearest = np.where(other, far, np.inf).min(axis=1)[shown]
+        ratio = np.where(mean > SAME, nearest / np.maximum(mean, SAME), 0.0)
+        # each cluster counts as much as it has prompts
+        found.append(np.column_stack((ratio, np.full(len(ratio), len(inside) / len(ratio)))))
+    if not found:
+        return None
+    every = np.concatenate(found)
+    every = every[np.argsort(every[:, 0], kind="stable")]
+    weight = np.cumsum(every[:, 1])
+    return _logs(float(every[np.searchsorted(weight, weight[-1] / 2), 0]) + NEXT_TO_NONE)
+
+
 def _words(inputs: ReadingInputs) -> float:
     return _logs(inputs.explained.median_words + 1)
 
@@ -195,6 +230,10 @@ _TEXT: Final = (
     Reading(
         id="in_common", speaks="low", family="text", label="prompts that two accounts have in common",
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
+    ),
+    Reading(
+        id="near_copies", speaks="high", family="text", label="distance of the nearest prompt of another account",
+        take=_near_copies,
     ),
     Reading(
         id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=LEAST_WORDS,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harvestdetect.accounts.candidates import Near, with_groups
+from harvestdetect.accounts.candidates import Near, with_candidates, with_groups
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.data import Campaign, Neighbors, TemplateCluster
@@ -189,6 +190,21 @@ def test_prompts_without_a_template_are_one_cluster() -> None:
     assert loose.accounts.tolist() == case.accounts("loose").tolist()
     assert len(loose.prompts) == 60
     assert len(after.assigned) == 2
+
+
+def test_a_group_of_too_few_accounts_is_no_candidate(case: Texts) -> None:
+    """What the accounts have in common was sent by a few of them."""
+    refined = refined_of(case, case.prompts("other"))
+    other = campaign_of(case, refined, 0)
+    ring = case.group("ring")
+    few = ring.prompts[case.corpus.prompts.account[ring.prompts] <= ring.accounts[LEAST - 2]]
+    near = near_of(case, ["ring"], ["user"], ["other"])
+    campaigns, after = listed(case, refined, [other], [replace(ring, prompts=few)], near)
+    assert campaigns == [other]
+    assert after.assigned == refined.assigned
+    # a person chose these
+    found, _ = with_candidates([replace(ring, prompts=few, way="seed")], refined, case.source, volume=case.volume)
+    assert [len(one.accounts) for one in found] == [LEAST - 1]
 
 
 def test_without_groups_nothing_changes(case: Texts) -> None:

@@ -7,7 +7,7 @@ import os
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -64,6 +64,14 @@ def test_without_metadata_there_are_three_fields(laid: tuple[World, PlantedDump]
     plain = lay(world, half="tuning", seed=3, rows=ROWS, data=None, metadata=False)
     assert {key for row in plain.rows for key in row} == {"account", "timestamp", "prompt"}
     assert not any(row["name"].startswith("queue") for row in plain.truth)
+
+
+@pytest.mark.parametrize("world", get_args(World))
+def test_a_crowd_has_more_innocent_groups_and_no_campaign(world: World) -> None:
+    dump = lay(world, half="tuning", seed=3, rows=ROWS, data=None, crowd=3)
+    assert {row["kind"] for row in dump.truth} == {"look-alike"}
+    once = plan(world, rows=ROWS, seed="tuning-3", crowd=1)
+    assert len(dump.truth) > 2 * len(once.innocents)
 
 
 def test_half_of_the_accounts_with_one_prompt_share_rare_values() -> None:
@@ -213,6 +221,7 @@ def test_a_perfect_judge_takes_or_leaves_whole_candidates() -> None:
     assert (others["campaigns"], others["held"], others["held_in_pieces"]) == (2, 1, 2)
     assert others["account_recall"] == pytest.approx(50 / 70)
     assert others["purity"] == pytest.approx(50 / 62)
+    assert others["guilty"] == pytest.approx(50 / 62)  # the other accounts are innocent
     assert others["found_recall"] == pytest.approx(30 / 70)
     assert (one["account_recall"], one["purity"], one["held"]) == (0.0, None, 0)
     assert one["found_recall"] == pytest.approx(8 / 20)

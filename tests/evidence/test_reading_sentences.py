@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvestdetect.evidence.reading_sentences import SENTENCES, reading_sentence
-from harvestdetect.evidence.readings import FEW, MOST, READINGS
+from harvestdetect.evidence.readings import READINGS
+from harvestdetect.util.amounts import FEW, MOST
 
 
 def test_every_reading_has_a_sentence_and_no_other() -> None:
@@ -31,6 +32,10 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
     [
         ("copies", math.log2(FEW), "5% or less of the prompts repeat an earlier one word for word."),
         ("copies", math.log2(0.4), "40% of the prompts repeat an earlier one word for word."),
+        (
+            "near_copies", math.log2(0.21),
+            "Half of the prompts have one of another account at 20% of the usual distance or nearer; 0% is a copy.",
+        ),
         ("words", math.log2(28), "The median prompt has 27 words."),
         ("template", 0.0, "The prompts share a subject, and no template."),
         ("template", 1.0, "The prompts share a template."),

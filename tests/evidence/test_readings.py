@@ -10,10 +10,11 @@ import pytest
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
-from harvestdetect.evidence.readings import CHANCE, FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.least_data import MIN_COMPARED
+from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Vectors
 
 TAKE = {reading.id: reading.take for reading in READINGS}
@@ -94,6 +95,31 @@ def test_words_and_the_template() -> None:
     assert (taken("template"), taken("template", templated=False)) == (1.0, 0.0)
 
 
+@pytest.mark.parametrize("cluster", [1, 2])
+def test_a_class_sends_near_copies_and_a_campaign_does_not(cluster: int) -> None:
+    groups = linked(30, 8)
+    exercises = np.tile(np.arange(8), 30)
+    shared, dealt = (
+        taken("near_copies", prompts=240, account=groups.member, groups=groups, cluster=exercises % cluster,
+              vectors=near(groups.member, items, own=0.0, subject_weight=6.0))
+        for items in (exercises, np.arange(240))
+    )  # fmt: skip
+    assert shared is not None
+    assert dealt is not None
+    assert shared < -3 < -1.5 < dealt < 0
+
+
+def test_the_same_text_from_all_is_a_copy_and_too_few_prompts_say_nothing() -> None:
+    groups = linked(30, 1)
+    same = np.tile(np.array([[1.0, 0.0]], np.float32), (30, 1))
+    copied = taken("near_copies", prompts=30, account=groups.member, groups=groups, vectors=same)
+    assert copied == pytest.approx(np.log2(NEXT_TO_NONE))
+    few = linked(MIN_COMPARED - 1, 1)
+    assert taken("near_copies", prompts=19, account=few.member, groups=few, vectors=same) is None
+    one = linked(1, MIN_COMPARED)
+    assert taken("near_copies", prompts=MIN_COMPARED, account=one.member, groups=one, vectors=same) is None
+
+
 # ---------------------------------------------------------------- structure
 
 
@@ -155,11 +181,11 @@ def linked(count: int, each: int) -> Any:
     return SimpleNamespace(own=np.arange(count * each), member=np.repeat(np.arange(count), each))
 
 
-def near(member: Ints, subject: Ints, *, own: float, seed: int = 0) -> Vectors:
+def near(member: Ints, subject: Ints, *, own: float, subject_weight: float = 3.0, seed: int = 0) -> Vectors:
     """float32[t, d]: prompts near their subject, and by ``own`` near their account."""
     rng = np.random.default_rng(seed)
     centres, people = rng.standard_normal((subject.max() + 1, 32)), rng.standard_normal((member.max() + 1, 32))
-    rows = 3 * centres[subject] + own * people[member] + rng.standard_normal((len(member), 32))
+    rows = subject_weight * centres[subject] + own * people[member] + rng.standard_normal((len(member), 32))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
