@@ -209,7 +209,7 @@ def _write_state(detection: Detection, folder: Path) -> None:
 
 
 def _write_campaign(connection: Any, f: Finding, detected: int) -> None:
-    told = {"first_seen": f.first_seen, "last_seen": f.last_seen, "active": f.last_seen}
+    told: dict[str, Any] = {"first_seen": f.first_seen, "last_seen": f.last_seen, "active": f.last_seen}
     told |= {"prompts": f.prompts, "summary": f.summary, "mark": f.accounts}
     connection.execute(
         "INSERT INTO campaigns VALUES (?, 1, ?, ?, 'growing', ?, NULL, NULL, ?)",

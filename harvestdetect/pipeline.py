@@ -152,11 +152,7 @@ def detect(
 
 
 def bars(progress: Progress | bool | None) -> Progress | None:
-    """What opens progress bars, see :func:`detect`.
-
-    Raises:
-        UsageError: it is neither a function nor true or false.
-    """
+    """What opens progress bars, see :func:`detect`. Raises a UsageError for another value."""
     if progress is not None and not isinstance(progress, bool):
         check_function(progress, "progress", "True, or a function that opens a bar")
     return progress if callable(progress) else bar_for if progress else None
