@@ -22,7 +22,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Path:
 
 
 def test_pages_are_timed_and_no_verdict_is_lost(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--rows", "4000", "--findings", "5", "--clients", "2", "--writers", "2", "--seconds", "2"]
+    size = ["--rows", "4000", "--findings", "5", "--clients", "2", "--writers", "2", "--seconds", "4"]
     assert serve.main([*size, "--keep", str(tmp_path / "kept"), "--docs", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert "4,000 prompts, 5 findings." in text
