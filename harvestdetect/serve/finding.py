@@ -157,14 +157,9 @@ def _under_clearing(member: Member, clearing: Clearing | None) -> Member:
 
 def _prompts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged | None:
     """One page of the prompts of a finding, the first sent first; None if they are not known. No text is among them."""
-    table = None if moment.results is None else moment.results.detection.prompts
-    if table is None or item.finding is None:
+    own = None if moment.results is None else moment.results.prompts_of(item.campaign_id)
+    if own is None or item.finding is None:
         return None
-    import pyarrow.compute as pc
-
-    own = table.filter(pc.equal(table["campaign_id"], item.campaign_id))
-    order = [name for name in ("timestamp", "file", "line") if name in own.column_names]
-    own = own.sort_by([(name, "ascending") for name in order])
     address = f"/finding/{desk.keys.campaign(item.campaign_id)}?prompts="
     places = range(own.num_rows)
     found = Paged.of(places, _page_number(wanted), PROMPTS, lambda page: f"{address}{page}#prompts")

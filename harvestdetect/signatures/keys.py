@@ -118,6 +118,11 @@ def private_key(path: Path, *, ask: Callable[[], str] | None = None) -> Ed25519P
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     raw = _read(path, "private key")
+    if b"PUBLIC KEY" in raw:
+        raise SignatureError(
+            f"{path} is a public key, and a file is signed with the private one; give the file without .pub that "
+            "signatures keygen made"
+        )
     given: bytes | None = None
     if b"ENCRYPTED" in raw:
         told = os.environ.get(PASSPHRASE) or (ask() if ask is not None else "")
