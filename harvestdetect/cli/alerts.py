@@ -33,18 +33,13 @@ def send_test_alerts(settings_file: str, only: tuple[str, ...]) -> int:
     from harvestdetect.settings import load_settings
 
     settings = load_settings(settings_file)
-    channels = load_channels(settings_file)
+    channels = load_channels(settings_file, only=only)
     if not channels:
         raise UsageError(f"the settings file {settings_file} has no [[alerts]] table; add one for each channel")
-    names = [channel.name for channel in channels]
-    if unknown := [name for name in only if name not in names]:
-        raise UsageError(f"no channel is named {unknown[0]!a}; the channels are: {', '.join(names)}")
     now = int(time.time())
     link = report_link(settings.report_url, run="test", started=now, campaign="test")
     failed = 0
     for channel in channels:
-        if only and channel.name not in only:
-            continue
         (sent,) = send_trial([channel], now=now, report=link)
         failed += sent.error is not None
         kind = f"{channel.name} ({channel.type})" if channel.name != channel.type else channel.name

@@ -305,9 +305,14 @@ def _result(
 
 def _print_result(request: _Request, detection: Detection) -> None:
     from harvestdetect.report import detection_json, summary_table
+    from harvestdetect.report.format import tier_counts
 
     if request.output == "json":
         answer(detection_json(detection) + "\n", utf8=True)
+    elif request.quiet:  # journals and logs that are shipped get no word of a prompt
+        counts = tier_counts(detection)
+        found = ", ".join(f"{counts.get(tier, 0):,} {tier}" for tier in TIERS)
+        answer(f"findings: {found}; {shown(str(request.out / 'report.html'))}\n")
     else:
         names = ("report.html", "brief.html") if request.brief else ("report.html",)
         pages = "".join(shown(str(request.out / name)) + "\n" for name in names)
