@@ -1,8 +1,8 @@
 """Makes and sends the alerts on the runs themselves: a failure, an incomplete window, alerts given up.
 
 Operations channels (``about = ["operations"]``) get an alert when such a condition begins and when it ends. The state
-remembers them like alerts on campaigns. A run that fails records this and the files that it read, and none of its findings. If the state itself
-cannot be used, the alert is sent at once and not remembered.
+remembers them like alerts on campaigns. A run that fails records this and the files that it read, and none of its
+findings. If the state itself cannot be used, the alert is sent at once and not remembered.
 """
 
 from __future__ import annotations
