@@ -200,6 +200,15 @@ class Outbox:
             timing=timing or Timing(),
         )  # fmt: skip
 
+    def hurry(self, now: float) -> None:
+        """Makes all alerts that wait due.
+
+        Args:
+            now: Unix seconds.
+        """
+        with self._tables.transaction():
+            self._tables.execute("UPDATE outbox SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
+
     def pending(self) -> int:
         """The number of alerts that wait, also for channels that are no longer configured."""
         return self.waiting().count

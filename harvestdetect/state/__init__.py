@@ -172,6 +172,21 @@ class State:
         with self._store.transaction() as connection:
             mark_reported(connection)
 
+    def send_alerts(
+        self, channels: Sequence[Channel], *, report: str | None = None, now: int | None = None
+    ) -> list[Delivery]:
+        """Sends the alerts that wait, also those that were kept for a later time.
+
+        Args:
+            channels: all configured channels.
+            report: address of a report, for digests.
+            now: Unix seconds; None takes those of the clock.
+        """
+        with self._store.guarded() as connection:
+            outbox = Outbox(connection)
+            outbox.hurry(_moment(now))
+            return outbox.deliver(channels, _moment(now), report=report)
+
     def alerts_waiting(self) -> WaitingAlerts:
         """The number of alerts that wait to be sent, and when the next of them may be tried."""
         with self._store.guarded() as connection:

@@ -217,6 +217,21 @@ def test_a_run_says_how_many_alerts_wait_and_a_slow_one_sends_what_became_due(
     assert nights.figures()["alerts_pending"] == 0
 
 
+def test_alerts_that_wait_are_sent_by_hand(nights: Nights, receiver: Receiver) -> None:
+    nights.settings(webhook(receiver))
+    receiver.answer(503)
+    assert nights.scan(nights.day(0, one=16), "--quiet") == 0
+    send = ("alerts", "send", nights.state, "--settings", nights.folder / "settings.toml")
+    receiver.answer(503)
+    assert nights.run(*send) == 1
+    assert nights.out_text.splitlines()[-1] == "1 alert waits."
+    receiver.answer(200)
+    assert nights.run(*send) == 0
+    assert nights.out_text.splitlines()[-1] == "0 alerts wait."
+    assert nights.run(*send) == 0
+    assert len(receiver.requests) == 3
+
+
 def test_a_wrong_option_sends_no_alert(nights: Nights, receiver: Receiver) -> None:
     nights.settings(webhook(receiver, "/ops", about=["operations"]))
     assert nights.scan(nights.day(0)) == 0
