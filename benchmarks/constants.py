@@ -50,7 +50,9 @@ ROOMS: Final = ("cluster", "template", "campaign", "accounts", "evidence", "judg
 TINY: Final = 1e-5
 """A smaller number in a comparison guards against rounding."""
 
-Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains"]
+Reason: TypeAlias = Literal[
+    "speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains", "fit"
+]
 """Why a number is no decision constant.
 
 * ``arithmetic``: a unit, a mark, the start of an iteration, a bound against rounding or overflow, or against division
@@ -58,6 +60,7 @@ Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic"
 * ``reading``: a setting of what is read and embedded, or of what kind of text something is, or a bound beyond which a
   value in a dump is a mistake;
 * ``sampling``: how many draws are made or how large a sample is. Another value changes p-values by random noise;
+* ``fit``: a bound on the bits that the fit may give. It changes findings through the fitted file alone;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
 """
 EXPLAINING: Final = frozenset(
@@ -149,76 +152,58 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability",
         fdr="probability",
     ),
-    *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
-    *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
-    *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
-    *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
-    *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),
-    *_of("cluster.views", SAME_SET="share"),
     *_of(
-        "cluster.assign",
-        DUPLICATE="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours", MIN_SHARE_AMONG="share",
+        "util.amounts",
+        MOST="share", NEARLY_ALL="share", PART="share", EXCEPTIONAL="share", FEW="share", MIN_SAMPLE="items",
+        GROUP="accounts", SEVERAL="items",
     ),
-    *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
+    *_of("corpus.account_fields", RARE="accounts"),
+    *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
+    *_of("corpus.preambles", LEAST_SHARE="share", VARIED="share"),
+    *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),
+    *_of("cluster.assign", NEIGHBORS_AMONG="neighbours"),
+    *_of("template.alignment", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
         TEMPLATE_WORDS="words", RIGID_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
     ),
-    *_of("template.splitting", MIN_LOYAL="share"),
-    *_of("template.fillings", FILLED="share"),
-    *_of(
-        "campaign.links",
-        RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
-    ),
+    *_of("campaign.links", RIGID_RELIEF="share", COPIED_RELIEF="times"),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
     *_of("accounts.profiles", ACCOUNT_PROMPTS="prompts", TOPIC_PROMPTS="prompts"),
+    *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
+    *_of("accounts.rare_links", PARTNERS="accounts"),
+    *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
     *_of(
-        "accounts.alike",
-        NEIGHBORS="neighbours", LEAST_COHESION="share", CHARACTERISTIC="share", LIFT="times",
+        "accounts.succession", GAP="probability", SHORT="share", OVERLAP="share", REACH="times",
+        FALSE_LINKS="probability",
     ),
-    *_of("accounts.candidates", OVERLAPPING="share", PART="share", APART="share"),
-    *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
-    *_of("accounts.id_links", LETTERS="letters"),
-    *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
-    *_of("accounts.growth", SURPRISING="probability", MOSTLY="share"),
-    *_of(
-        "accounts.succession",
-        CENTRAL="share", LEAST="accounts", GAP="probability", SHORT="share", OVERLAP="share", OTHER="share",
-        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="probability", REACH="times", SAME="share",
-        EACH="prompts", AGREED="share",
-    ),
-    *_of("accounts.chains", PART="share"),
     *_of("accounts.seeds", REACH="cosine"),
-    *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
+    *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
-    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", LEAST_POOL="accounts", POOL_SHARE="share"),
+    *_of("evidence.coordination", SYNC_HOURS="hours"),
     *_of("evidence.starts", ALIKE_DAYS="times"),
     *_of("evidence.sign_ups", MATCHED="times"),
     *_of(
         "evidence.shared_values",
-        FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
+        FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
     *_of("evidence.account_ground", HEARD="prompts"),
     *_of(
         "evidence.account_readings",
-        CAUTION="accounts", MANY="prompts", SETTLES="prompts", SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
-        SIGNED="accounts",
+        SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
     ),
     *_of(
         "evidence.readings",
-        FEW="share", MOST="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits",
-        SUBJECTS="items",
+        CHANCE="standard deviations", SUBJECTS="items",
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
-    *_of("judge.parting", SEEDS="share", LARGEST_PART="share", LEAST_GAIN="bits"),
-    *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),
-    *_of("judge.attribute", LEAST_PROMPTS="prompts", KEEPS="share"),
-    *_of("incremental.clusters", CHANGED="share"),
+    *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
+    *_of("judge.verdict", FAR="probability"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -231,7 +216,8 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "LEAST": "arithmetic",
     },
     "accounts.hot_columns": {
-        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
+        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling",
+        "MOST_COLUMNS": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
     "accounts.products": {"PAIRS_AT_ONCE": "memory"},
@@ -283,6 +269,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "EDGES_AT_ONCE": "memory",
     },
     "corpus.account_fields": {"SHOWN": "display"},
+    "corpus.skeletons": {"NEAR": "reading"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
     "evidence.account_ground": {
@@ -310,7 +297,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
-    "evidence.readings": {"NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic"},
+    "evidence.readings": {
+        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "LEAST_WORDS": "fit",
+        "LEAST_DAYS": "fit",
+    },
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",

@@ -35,8 +35,8 @@ RECALL: Final[tuple[Part, ...]] = ("grid", "evasions", "look-alikes")
 """Parts of the recall benchmark."""
 BARE: Final = "-bare"
 """Ends the name of a source whose dumps have account, time and text alone."""
-CROWD: Final = "-crowd"
-"""Ends the name of a source of worlds without campaigns, and with more innocent groups."""
+CROWD: Final = "crowd"
+"""Worlds without campaigns, and with more innocent groups. The dumps of both worlds are one source."""
 CROWDED: Final = 3
 """Times as many innocent groups as in a world with campaigns."""
 PACKED: Final = (
@@ -56,8 +56,7 @@ SOURCES: Final = (
     "adaptive",
     "api-bare",
     "adaptive-bare",
-    "api-crowd",
-    "adaptive-crowd",
+    CROWD,
     "recall",
     "real",
     "simulated",
@@ -84,7 +83,7 @@ def seeds_of(source: str, seeds: int) -> int:
         6
         if source == "recall"
         else 2
-        if source.endswith((BARE, CROWD)) or source == "simulated"
+        if source.endswith(BARE) or source in (CROWD, "simulated")
         else 1
         if source in get_args(World) or source == "real"
         else 3
@@ -94,7 +93,11 @@ def seeds_of(source: str, seeds: int) -> int:
 
 def names_of(source: str, seed: int) -> list[str]:
     """The names of the dumps of a source and seed."""
-    return [f"recall-{name}-{seed}" for name in PACKED] if source == "recall" else [f"{source}-{seed}"]
+    if source == "recall":
+        return [f"recall-{name}-{seed}" for name in PACKED]
+    if source == CROWD:
+        return [f"{world}-{CROWD}-{seed}" for world in get_args(World)]
+    return [f"{source}-{seed}"]
 
 
 def measured(source: str, *, half: Half, seed: int, data: Path, work: Path) -> Iterator[Measured]:
@@ -139,12 +142,14 @@ def _planted(name: str, source: str, *, half: Half, seed: int, data: Path) -> Pl
     if source in get_args(innocents.Kind):
         kind = cast(innocents.Kind, source)
         return innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
-    world, crowd = cast(World, source.removesuffix(BARE).removesuffix(CROWD)), source.endswith(CROWD)
-    # every second crowd has account, time and text alone
-    metadata = seed % 2 == 0 if crowd else not source.endswith(BARE)
-    # other draws than those of the world with campaigns
-    seed += 1_000 * crowd
-    return lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=metadata, crowd=CROWDED * crowd)
+    if source == CROWD:
+        world = cast(World, name.split("-", 1)[0])
+        # other draws than those of the world with campaigns; every second dump has account, time and text alone
+        return lay(
+            world, half=half, seed=seed + 1_000, rows=ROWS, data=data, metadata=seed % 2 == 0, crowd=CROWDED
+        )  # fmt: skip
+    world = cast(World, source.removesuffix(BARE))
+    return lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=not source.endswith(BARE))
 
 
 def _recall(name: str, *, half: Half, seed: int, data: Path) -> PlantedDump:

@@ -41,6 +41,13 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
 constants of its own stage and of earlier ones. The last stage always runs."""
 
 _FIRST_USE: Final = {
+    "util.amounts": "read",
+    "util.amounts.NEARLY_ALL": "cluster",
+    "util.amounts.PART": "assign",
+    "util.amounts.FEW": "accounts",
+    "util.amounts.MIN_SAMPLE": "accounts",
+    "util.amounts.GROUP": "campaigns",
+    "util.amounts.SEVERAL": "attribute",
     "corpus": "read",
     "corpus.account_fields": "accounts",
     "cluster": "cluster",

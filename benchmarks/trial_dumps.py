@@ -18,6 +18,8 @@ from benchmarks.planting import plant, write
 from benchmarks.real_dump import build
 from benchmarks.scenarios import EVASIONS, GRID, LOOK_ALIKES, Dump, LookAlike, Scenario
 from benchmarks.sources import grammar_sources, real_sources
+from benchmarks.world_plan import World
+from benchmarks.worlds import lay
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import Planted, read_truth
 
@@ -138,6 +140,13 @@ def _thinned(folder: Path, rows: int, data: Path | None) -> None:
     whole.rmdir()
 
 
+def _world(world: World) -> Callable[[Path, int, Path | None], None]:
+    def lay_it(folder: Path, rows: int, data: Path | None) -> None:
+        write(lay(world, half="tuning", seed=SEED, rows=rows, data=data), folder)
+
+    return lay_it
+
+
 def _grid(*names: str) -> tuple[Scenario, ...]:
     return tuple(s for s in GRID if s.name in names)
 
@@ -189,6 +198,16 @@ DUMPS: Final[tuple[TrialDump, ...]] = (
         name="look-alikes-metadata",
         what="legitimate traffic that looks coordinated, with metadata",
         make=_laid("look-alikes-metadata", (), _SMALL, metadata=True),
+    ),
+    TrialDump(
+        name="api",
+        what="a world in which most accounts are programs, with metadata",
+        make=_world("api"),
+    ),
+    TrialDump(
+        name="adaptive",
+        what="a world in which campaigns copy the people around them, with metadata",
+        make=_world("adaptive"),
     ),
     TrialDump(
         name="carried",

@@ -25,7 +25,7 @@ from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateClu
 from harvestdetect.incremental import folder as folder_module
 from harvestdetect.incremental import reuse
 from harvestdetect.incremental.candidates import CarriedCandidates, load_candidates, save_candidates
-from harvestdetect.incremental.clusters import CHANGED, CarriedClusters, load_clusters, save_clusters
+from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
 from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
 from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
 from harvestdetect.judge import verdict
@@ -35,6 +35,7 @@ from harvestdetect.simulate import simulate
 from harvestdetect.template.clusters import Described, template_of
 from harvestdetect.template.description import Description
 from harvestdetect.template.splitting import Split
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.disk import SpareFolder
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -144,7 +145,7 @@ def test_what_was_made_otherwise_is_not_taken_over(opened: Callable[..., Scan]) 
 def test_changes_add_up_until_all_are_clustered_anew(opened: Callable[..., Scan]) -> None:
     count, step = 100, 4
     opened().keep_clusters("wording", "m", digests(*range(count)), [cluster(0, 1)], None)
-    for number in range(1, int(CHANGED * count) // step + 1):
+    for number in range(1, int(EXCEPTIONAL * count) // step + 1):
         now = digests(*range(count + number * step))
         stood = opened().clusters("wording", "m", now)
         assert stood is not None

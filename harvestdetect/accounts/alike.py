@@ -22,6 +22,7 @@ from harvestdetect.cluster.tree import build_tree
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors.partition import over_all
 from harvestdetect.neighbors.search import chord_distance, nearest, thread_pool
+from harvestdetect.util.amounts import EXCEPTIONAL, MOST
 from harvestdetect.util.arrays import Floats32, Ints32, packed_pairs, unique
 
 __all__ = ["Alike", "Likeness", "alike", "compared", "with_rarer_columns"]
@@ -34,10 +35,6 @@ SEARCHED: Final = 3
 """Times as many profiles as are wanted that are found in the projection and then compared exactly."""
 PROFILES_AT_ONCE: Final = 8_192
 """Profiles that are projected or compared at a time."""
-LEAST_COHESION: Final = 0.6
-"""Least share of the nearest profiles of a group's profiles that are in the group. Chosen."""
-CHARACTERISTIC: Final = 0.1
-"""Least share of a group's accounts that have a column that is characteristic of the group. Chosen."""
 LIFT: Final = 4.0
 """How many times as common such a column is in the group as among all accounts, at least. Chosen."""
 
@@ -91,7 +88,7 @@ def _groups(near: Neighbors, profiles: Profiles, columns: PromptColumns, *, leas
     )
     groups = []
     for points, cohesion in select_by_cohesion(tree, near, least=least):
-        if cohesion >= LEAST_COHESION:
+        if cohesion >= MOST:
             group = _group(points, cohesion, profiles, columns)
             if len(group.accounts) >= least:
                 groups.append(group)
@@ -227,7 +224,7 @@ def _group(points: Ints32, cohesion: float, profiles: Profiles, columns: PromptC
     used = columns.matrix[prompts]
     accounts = unique(columns.account[prompts])
     share = columns.users_among(prompts) / len(accounts)
-    typical = (share >= CHARACTERISTIC) & (share >= LIFT * columns.users / columns.accounts)
+    typical = (share >= EXCEPTIONAL) & (share >= LIFT * columns.users / columns.accounts)
     prompts = prompts[np.asarray(used @ typical.astype(np.float32)).ravel() > 0].astype(np.int32)
     return AccountGroup(
         way="accounts",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,24 +18,15 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.overlaps import distinct, overlaps
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Ints32, ranges, unique
 
 __all__ = ["Near", "with_candidates", "with_groups"]
-
-OVERLAPPING: Final = 0.5
-"""Jaccard index from which a group that only infrastructure gave is a candidate that texts or accounts gave. Its edges
-are less sure than theirs. Chosen."""
-PART: Final = 0.5
-"""Share of a group that must be in a candidate for the group to be a part of it. Chosen."""
-APART: Final = 0.25
-"""A part of a candidate is another population if its accounts have less than this share of the neighbours in the group
-that a random part would have. Chosen."""
 
 
 class _Cluster(NamedTuple):
@@ -68,13 +59,16 @@ class Near:
     def is_apart(self, candidate: Ints32, group: Ints32, *, least: int) -> bool:
         """Whether a group is a part of a candidate, and the rest of the candidate another population.
 
+        It is another one if its accounts have few of the neighbours in the group that those of a random part would
+        have.
+
         Args:
             candidate: int32[a], ascending: its accounts.
             group: int32[b], ascending: the accounts of the group.
             least: accounts with known neighbours that either part must have.
         """
         inside = in_sorted(candidate, group)
-        if inside.sum() < PART * len(group):
+        if inside.sum() < MOST * len(group):
             return False
         part, rest = (accounts[self._row[accounts] >= 0] for accounts in (candidate[inside], candidate[~inside]))
         if min(len(part), len(rest)) < least:
@@ -83,7 +77,7 @@ class Near:
         near = self._account[index[index >= 0]]
         in_part, in_rest = int(in_sorted(near, part).sum()), int(in_sorted(near, rest).sum())
         by_chance = len(part) / (len(part) + len(rest))
-        return in_part < APART * by_chance * (in_part + in_rest)
+        return in_part < PART * by_chance * (in_part + in_rest)
 
 
 def with_groups(
@@ -142,7 +136,7 @@ def with_candidates(
 
 def _same_from(group: AccountGroup) -> float:
     """The Jaccard index from which a group has the same accounts as another."""
-    return OVERLAPPING if group.way == "infrastructure" else SAME_SET
+    return MOST if group.way == "infrastructure" else NEARLY_ALL
 
 
 class _Overlaps:
@@ -162,7 +156,7 @@ class _Overlaps:
         self._apart = [
             {
                 place
-                for place in one.places[one.shared >= PART * len(group.accounts)].tolist()
+                for place in one.places[one.shared >= MOST * len(group.accounts)].tolist()
                 if near.is_apart(sets[place], group.accounts, least=least)
             }
             for group, one in zip(groups, self._overlaps, strict=True)
@@ -180,7 +174,7 @@ class _Overlaps:
             rest = without(whole, unique(np.concatenate(parts)), account=account)
             if len(rest.accounts) >= self._least:
                 found[place] = rest
-            elif len(rest.accounts) <= (1 - SAME_SET) * len(whole.accounts):
+            elif len(rest.accounts) <= (1 - NEARLY_ALL) * len(whole.accounts):
                 found[place] = None  # its parts are candidates
         return found
 
@@ -200,7 +194,7 @@ class _Overlaps:
                 campaign = found[place]
                 if campaign is not None:
                     found[place] = replace(campaign, ways=tuple(dict.fromkeys((*campaign.ways, group.way))))
-            holding = one.places[one.shared / len(group.accounts) >= SAME_SET].tolist()
+            holding = one.places[one.shared / len(group.accounts) >= NEARLY_ALL].tolist()
             if not same and apart.issuperset(holding):
                 left.append(group)
         return [one for one in found if one is not None], left

@@ -16,21 +16,19 @@ import numpy as np
 from harvestdetect.accounts import overlaps
 from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
+from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
 from harvestdetect.campaign.form import joined
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined
+from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
 __all__ = ["SUCCESSION", "chains"]
 
 SUCCESSION: Final[Way] = "succession"
 """The way in which a chain was found."""
-PART: Final = 0.8
-"""Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the
-one is a part of the other. Chosen."""
 
 
 def chains(
@@ -44,14 +42,13 @@ def chains(
 ) -> tuple[list[Campaign], Refined]:
     """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
 
-    A candidate is a part of a chain that has at least :data:`PART` of its requests. The chain has the accounts and the
-    requests of its pieces alone: accounts of a candidate that were active at another time are left out. A chain of
-    which one candidate has as much adds nothing.
+    A candidate is a part of a chain that has nearly all of its requests. The chain has the accounts and the requests of
+    its pieces alone: accounts of a candidate that were active at another time are left out. A chain of which one
+    candidate has nearly all adds nothing.
 
     Args:
         campaigns: the candidates.
-        small: further groups that may be pieces: of :data:`~harvestdetect.accounts.succession.LEAST` or more accounts.
-            They are no candidates.
+        small: further groups that may be pieces: of 5 or more accounts (``MIN_SAMPLE``); no candidates.
         refined: the clusters of the candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
@@ -71,8 +68,8 @@ def chains(
         prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
         touched = [(i, one) for i in unique(holders[prompts].indices).tolist() if (one := left[i]) is not None]
         inside = [int(in_sorted(one.prompts, prompts).sum()) for _, one in touched]
-        is_part = [count >= PART * len(one.prompts) for count, (_, one) in zip(inside, touched, strict=True)]
-        has_all = any(count >= PART * len(prompts) and not part for count, part in zip(inside, is_part, strict=True))
+        is_part = [count >= NEARLY_ALL * len(one.prompts) for count, (_, one) in zip(inside, touched, strict=True)]
+        has_all = any(n >= NEARLY_ALL * len(prompts) and not part for n, part in zip(inside, is_part, strict=True))
         if has_all or not source.enough_accounts(prompts):
             continue
         parts: list[Campaign] = []
@@ -85,7 +82,7 @@ def chains(
                 parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
         accounts = unique(corpus.prompts.account[prompts])
-        if len(accounts) >= LEAST or not parts:
+        if len(accounts) >= MIN_SAMPLE or not parts:
             group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
             added, refined = with_candidates([group], refined, source, volume=volume)
             parts += added

@@ -10,11 +10,11 @@ from harvestdetect.accounts.chains import chains
 from harvestdetect.accounts.infrastructure import infrastructure_groups, links_between
 from harvestdetect.accounts.kin import Kin, NearestAccounts
 from harvestdetect.accounts.profiles import account_profiles, columns_of, topic_profiles
-from harvestdetect.accounts.succession import LEAST
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.data import Campaign
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Ints32
 
 __all__ = ["with_accounts"]
@@ -54,7 +54,7 @@ def with_accounts(
     if not len(source.parts.segment):
         return list(texts), refined, Kin()
     columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
-    few = LEAST if least > LEAST else None
+    few = MIN_SAMPLE if least > MIN_SAMPLE else None
     whole = account_profiles(columns, min_accounts=least, few=few)
     by_account = alike(whole, columns, min_accounts=least, few=few, threads=threads, seed=seed)
     near = Near(whole.account, by_account.neighbors, columns.accounts)

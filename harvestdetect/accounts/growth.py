@@ -14,27 +14,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.hot_columns import UNCOMMON, Use
+from harvestdetect.accounts.hot_columns import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats, Ints
 
-__all__ = ["MOSTLY", "Field", "Grown", "grow", "open_field"]
+__all__ = ["Field", "Grown", "grow", "open_field"]
 
 ROUNDS: Final = 4
 """Rounds of estimation."""
-SURPRISING: Final = 0.05
-"""An account is linked to a group if chance gives it as many links there with at most this probability, and its texts
-fit if at most this share of other accounts have texts that fit as well. Chosen."""
 WITNESSES: Final = len(SCALES)
 """Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
 CLASSES: Final = 8
 """Classes of numbers of prompts, each twice as large as the one before."""
 SURE: Final = 0.99
 """Largest share of a column that belongs to a group."""
-MOSTLY: Final = 0.8
-"""The share of linked accounts among members is that of columns that hold so much of the group; and share of the
-accounts of one column that are in a group, from which the column is not looked at by itself. Chosen."""
 LEAST: Final = 1e-4
 """Smallest share of a column that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
 has no value."""
@@ -120,7 +115,7 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
         known = ground.degree > 0
         chance = max(float((linked & known & ~near).sum() / max((known & ~near).sum(), 1)), 1e-3)
         rate = np.repeat(among[hot] / np.maximum(ground.users[hot], 1), ground.users[hot])
-        usual = float(np.clip(np.quantile(rate, MOSTLY), 2 * chance, 0.95))
+        usual = float(np.clip(np.quantile(rate, NEARLY_ALL), 2 * chance, 0.95))
         fitting = _fit(ground, core, among, usual, share)
         odds = fitting.of_account + _by_size(ground, core, near)[ground.size]
         odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
@@ -151,7 +146,7 @@ def _is_linked(ground: Field, group: Bools) -> Bools:
 
     links = ground.linked @ group.astype(np.float64)
     usual = ground.degree * float(ground.degree[group].sum()) / max(float(ground.degree.sum()), 1.0)
-    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < SURPRISING))
+    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < FEW))
 
 
 def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
@@ -161,7 +156,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     before = _log_odds(prior)
 
     def gain(number: Floats, users: Floats) -> Floats:
-        found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
+        found = (number + MIN_SAMPLE * prior * usual) / (users + MIN_SAMPLE) / usual
         return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
 
     users = ground.users.astype(np.float64)
@@ -204,7 +199,7 @@ def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
 def _stands_out(odds: Floats, others: Bools) -> Bools:
     """Which accounts have texts that fit better than those of nearly all others."""
     usual = odds[others]
-    place = math.ceil((1 - SURPRISING) * len(usual)) - 1
+    place = math.ceil((1 - FEW) * len(usual)) - 1
     return np.asarray(odds > np.partition(usual, place)[place]) if place >= 0 else np.ones(len(odds), bool)
 
 

@@ -17,12 +17,13 @@ import numpy as np
 
 from harvestdetect.accounts.products import pair_products
 from harvestdetect.accounts.rare_links import Links
+from harvestdetect.util.amounts import MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["SAME", "UNCOMMON", "Use", "column_groups", "hot_columns", "use_of"]
+__all__ = ["Use", "column_groups", "hot_columns", "use_of"]
 
 BY_CHANCE: Final = 0.03
 """Partners that are linked and alike as much as a pair, up to which the pair counts, if an account has as many by
@@ -34,18 +35,12 @@ COMPARED: Final = 512
 """Accounts, drawn at random, with which an account is compared to see how alike two are."""
 SHUFFLES: Final = 20
 """Times that the texts are shuffled."""
-UNCOMMON: Final = 5
-"""Accounts like any other that are added to those of a column: what two alone share is no evidence yet. Chosen."""
 AT_ONCE: Final = 1_024
 """Accounts that are compared at a time."""
 FEW: Final = 8
 """Texts are shuffled among all accounts with fewer prompts, of which a campaign may be many with one; beyond, among
 those that sent about as many. Chosen."""
-SAME: Final = 0.5
-"""Share of the pairs of columns of two groups that are linked, from which the groups are one; of the accounts of two
-columns that have both, from which they are linked; and of the accounts of a group, up to which others may have taken
-them. Chosen."""
-MOST: Final = 2_000
+MOST_COLUMNS: Final = 2_000
 """Most hot columns that are grouped."""
 
 
@@ -76,7 +71,7 @@ def use_of(columns: sparse.csr_matrix, account: AnyInts, accounts: int) -> Use:
     counts = (who @ columns.astype(np.float32)).tocsr()
     counts.sort_indices()
     users = np.bincount(counts.indices, minlength=counts.shape[1])
-    rarity = np.log(np.maximum(accounts / (users + UNCOMMON), 1.0)).astype(np.float32)
+    rarity = np.log(np.maximum(accounts / (users + MIN_SAMPLE), 1.0)).astype(np.float32)
     weights = counts.copy()
     weights.data = np.log1p(counts.data) * rarity[counts.indices]
     norm = np.sqrt(np.bincount(np.repeat(np.arange(accounts), np.diff(counts.indptr)), weights.data**2, accounts))
@@ -194,8 +189,8 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     """Hot columns whose accounts are linked across, in groups; the groups with the most columns first.
 
     Two columns are linked if more pairs of accounts are linked across them than the numbers of links of their accounts
-    explain (Poisson tail, corrected over pairs of columns). They are also linked if most of their accounts are the
-    same, as are those of two sentences of one text. Groups grow by average linkage.
+    explain (Poisson tail, corrected over pairs of columns). They are also linked if most of
+    their accounts have both, as of two sentences of one text. Groups grow by average linkage.
 
     Args:
         use: of all accounts.
@@ -207,7 +202,7 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     from scipy.spatial.distance import squareform
     from scipy.special import gammainc
 
-    hot = hot[:MOST]
+    hot = hot[:MOST_COLUMNS]
     if len(hot) < 2:
         return [hot] if len(hot) else []
     linked = links.matrix()
@@ -220,8 +215,8 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     both = (within.T @ within).toarray()
     size = both.diagonal()
     same = both / (size[:, None] + size - both)
-    apart = np.where((tail < np.exp(log_p)) | (same >= SAME), 0.0, 1.0)
+    apart = np.where((tail < np.exp(log_p)) | (same >= MOST), 0.0, 1.0)
     np.fill_diagonal(apart, 0.0)
-    label = fcluster(linkage(squareform(apart, checks=False), "average"), SAME, "distance")
+    label = fcluster(linkage(squareform(apart, checks=False), "average"), MOST, "distance")
     groups = [hot[label == one] for one in np.unique(label)]
     return sorted(groups, key=lambda group: (-len(group), int(group[0])))

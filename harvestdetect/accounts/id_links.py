@@ -15,13 +15,11 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.corpus.account_fields import AccountField, account_field
+from harvestdetect.template.alignment import MIN_LONG_LETTERS
 from harvestdetect.util.arrays import Bools, Ints
 
 __all__ = ["NO_NUMBER", "IdLinks", "links_by_id"]
 
-LETTERS: Final = 5
-"""Fewest letters of a user name without the digits at its end, from which two with the same letters may be of one
-series. Chosen."""
 NO_NUMBER: Final = -1
 """Of an account without a number."""
 _MAIL: Final = re.compile(r"([^@\s]{1,64})@([^@\s]{1,255})")
@@ -60,7 +58,7 @@ def links_by_id(ids: Sequence[str], counted: Bools) -> IdLinks:
         name = mail[1].partition("+")[0] if mail else id_.removeprefix(same.lower())
         parts = _NUMBERED.fullmatch(name)
         word = parts[1].rstrip("._-") if parts else name
-        series.append(f"{word}@{mail[2] if mail else ''}" if sum(map(str.isalpha, word)) >= LETTERS else None)
+        series.append(f"{word}@{mail[2] if mail else ''}" if sum(map(str.isalpha, word)) >= MIN_LONG_LETTERS else None)
         if _NUMBER.fullmatch(id_):
             number[place] = int(id_)
     found = {"mailbox": account_field(boxes), "series": account_field(series)}

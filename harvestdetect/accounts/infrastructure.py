@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.growth import MOSTLY, Grown, grow, open_field
-from harvestdetect.accounts.hot_columns import SAME, Use, column_groups, hot_columns, use_of
+from harvestdetect.accounts.growth import Grown, grow, open_field
+from harvestdetect.accounts.hot_columns import Use, column_groups, hot_columns, use_of
 from harvestdetect.accounts.id_links import links_by_id
 from harvestdetect.accounts.rare_links import Links, births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import NO_TIME, Corpus
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Ints
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def infrastructure_groups(
     seed: int,
     level: float = 0.01,
     log_p: float = -16.0,
-    share: float = 0.2,
+    share: float = PART,
 ) -> list[AccountGroup]:
     """Groups of accounts that share rare values or sign-ups and write alike, the largest first.
 
@@ -110,7 +111,7 @@ def infrastructure_groups(
 def _is_part(use: Use, column: Ints, groups: list[Grown]) -> bool:
     """Whether nearly all accounts of a single column are in one of some groups: it would grow to much the same."""
     users = use.has[:, column].tocoo().row
-    return any(np.isin(users, one.accounts).mean() >= MOSTLY for one in groups)
+    return any(np.isin(users, one.accounts).mean() >= NEARLY_ALL for one in groups)
 
 
 def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:
@@ -119,7 +120,7 @@ def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:
     taken = np.empty(0, np.int64)
     for one in sorted(groups, key=lambda g: (-g.excess, g.accounts.tolist())):
         free = ~np.isin(one.accounts, taken)
-        if free.sum() >= max(SAME * len(free), min_accounts):
+        if free.sum() >= max(MOST * len(free), min_accounts):
             kept.append(one)
             taken = np.union1d(taken, one.accounts)
     return kept

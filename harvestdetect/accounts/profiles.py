@@ -42,12 +42,13 @@ CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""
 TOPICS: Final = 8
 """Topics into which the requests of an account are divided. Chosen."""
-PROMPTS_AT_ONCE: Final = 65_536
-"""Prompts whose columns are collected at a time."""
 ACCOUNT_PROMPTS: Final = 4
-"""Fewest requests of an account that has a profile: with less, too little is known. Chosen."""
+"""Fewest requests of an account that has a profile: with less, too little is known. Chosen: with three, a campaign was
+lost in a world of programs."""
 TOPIC_PROMPTS: Final = 3
 """Fewest requests of an account in a topic. Chosen."""
+PROMPTS_AT_ONCE: Final = 65_536
+"""Prompts whose columns are collected at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

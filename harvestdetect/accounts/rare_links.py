@@ -17,6 +17,7 @@ import numpy as np
 from harvestdetect.accounts.id_links import NO_NUMBER, IdLinks
 from harvestdetect.corpus.account_fields import AccountField, AccountFields
 from harvestdetect.data import NO_TIME
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, packed_pairs, ranges, unique
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ KINDS: Final[Mapping[str, str]] = {
 with the customers of a product, so it is no second witness."""
 COARSE: Final = ("asn",)
 """Fields whose values a country or a trade has in common: they count only besides another."""
-BEGINNING: Final = 0.1
-"""Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
-appear. Chosen."""
 FOLLOWING: Final = 16
 """Later sign-ups with which each is compared, at most."""
 AROUND: Final = 64
@@ -82,14 +80,14 @@ def births(created: Ints, first: Ints, counted: Bools) -> Ints:
     Args:
         created: int64[a], seconds or NO_TIME.
         first: int64[a], the first prompt of each account, in seconds or NO_TIME. It stands for the sign-up where no
-            account has one and the first prompt is not of the beginning of the dump (:data:`BEGINNING`).
+            account has one, unless it is in the first tenth of the dump (``EXCEPTIONAL``): old accounts appear there.
         counted: bool[a], one account of each organisation.
     """
     found = created
     if not (created != NO_TIME).any() and (first != NO_TIME).any():
         known = first[first != NO_TIME]
         low, high = int(known.min()), int(known.max())
-        found = np.where(first - low >= BEGINNING * (high - low), first, NO_TIME)
+        found = np.where(first - low >= EXCEPTIONAL * (high - low), first, NO_TIME)
     return np.asarray(np.where(counted, found, NO_TIME))
 
 

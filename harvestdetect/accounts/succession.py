@@ -24,23 +24,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from harvestdetect.accounts import overlaps
-from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Corpus, Prompts
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE, MOST, NEARLY_ALL, PART, SEVERAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, unique
 from harvestdetect.util.words import words
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["LEAST", "Periods", "Piece", "chained", "distinct", "pieces_of"]
+__all__ = ["Periods", "Piece", "chained", "distinct", "pieces_of"]
 
 DAY: Final = 86_400
 """Seconds of a day."""
-CENTRAL: Final = 0.1
-"""Share of the requests of a group that lies before its period, and after it. Chosen."""
-LEAST: Final = 5
-"""Accounts of a piece. Chosen."""
 GAP: Final = 0.01
 """Probability of a gap in time that divides a group. Chosen."""
 SHORT: Final = 0.3
@@ -51,33 +47,16 @@ days may not."""
 REACH: Final = 2
 """Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
 may not have been found. Chosen."""
-OTHER: Final = 0.2
-"""Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
-links between clusters. Chosen."""
 PAYLOADS: Final = 100
 """Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
 are less like those of others. Chosen, for speed."""
 COMPARED: Final = 400
 """Most groups with which pieces are compared. Chosen, for speed."""
-FIXED: Final = 0.25
-"""Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
-have several templates."""
 PIECES_AT_ONCE: Final = 256
 """Groups that are compared with all others at a time."""
-SAME: Final = 0.5
-"""Share of the accounts of the smaller of two pieces of chains that both have, from which they are of one chain: a text
-and its senders, for example, may both be found. Chosen."""
-EACH: Final = 2
-"""Requests of an account of a piece, in the mean. Accounts that sent one each, at any time, do not show when they were
-active. Chosen."""
-COPY: Final = 0.5
-"""Share of the words of two payloads that both have, from which one copies the other. Chosen."""
-COPIED: Final = 0.5
-"""Share of copies among the requests of a group from which the group shares its list instead of dealing it. Chosen."""
-AGREED: Final = 0.5
-"""Share of the pieces of its chain that a piece continues to which it must be linked. Chosen."""
 FALSE_LINKS: Final = 0.2
-"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged."""
+"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged. It is not that of the settings: with
+more false links, candidates would be lost in chains."""
 
 
 class Piece(NamedTuple):
@@ -94,7 +73,7 @@ def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
 
     The accounts are put in the order of their median day. Days at random leave a gap of a share g of the whole period
     between n accounts with a probability of at most ``n (1 - g) ** (n - 1)``. A gap that is less likely than
-    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts,
+    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than 5 accounts (``MIN_SAMPLE``),
     which were active apart from all others, are left out.
     """
     time = prompts.time[group.prompts]
@@ -124,21 +103,21 @@ def distinct(groups: Sequence[Piece], prompts: int) -> list[int]:
         prompts: the number of all prompts.
     """
     sets = [group.prompts for group in groups]
-    return overlaps.distinct(sets, [SAME_SET] * len(sets), count=prompts)
+    return overlaps.distinct(sets, [NEARLY_ALL] * len(sets), count=prompts)
 
 
 def _cut(accounts: Ints, day: Floats) -> list[Ints]:
     """The parts of accounts that are in the order of their days; see :func:`pieces_of`."""
     count = len(accounts)
-    if count > LEAST:
+    if count > MIN_SAMPLE:
         gap = np.diff(day)
         at = int(gap.argmax()) + 1
         chance = count * (1 - gap[at - 1] / max(day[-1] - day[0], 1.0)) ** (count - 1)
-        if chance < GAP and max(at, count - at) >= LEAST:
+        if chance < GAP and max(at, count - at) >= MIN_SAMPLE:
             return [
                 part
                 for side in (slice(0, at), slice(at, count))
-                if len(accounts[side]) >= LEAST
+                if len(accounts[side]) >= MIN_SAMPLE
                 for part in _cut(accounts[side], day[side])
             ]
     return [accounts]
@@ -183,7 +162,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
         return []
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
-    other = shared.share(compared, compared) < OTHER
+    other = shared.share(compared, compared) < PART
     follows = periods.adjoin(compared, compared) & other
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
@@ -194,7 +173,8 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if not links:
         return []
     linked = unique(np.array(links, np.int64))
-    same = shared.share(compared[linked], compared[linked]) >= SAME
+    # a text and its senders, for example, may both be found
+    same = shared.share(compared[linked], compared[linked]) >= MOST
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
     return [[int(compared[i]) for i in component] for component in _components(links)]
 
@@ -210,7 +190,8 @@ def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
             first[i], last[i] = _central(account[mine], day[mine])
     whole = _central(account[known], day[known]) if known.any() else (0, -1)
     length = last - first + 1
-    enough = np.array([len(group.prompts) >= EACH * len(group.accounts) for group in groups])
+    # accounts that sent one each, at any time, do not show when they were active
+    enough = np.array([len(group.prompts) >= SEVERAL * len(group.accounts) for group in groups])
     return Periods(first, last, enough & (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
 
 
@@ -218,7 +199,7 @@ def _central(account: Ints32, day: Ints) -> tuple[int, int]:
     """The first and the last day of the central requests; each account has the same weight."""
     order = np.argsort(day, kind="stable")
     weight = np.cumsum(1 / np.bincount(account)[account[order]])
-    low, high = np.searchsorted(weight, (CENTRAL * weight[-1], (1 - CENTRAL) * weight[-1]))
+    low, high = np.searchsorted(weight, (EXCEPTIONAL * weight[-1], (1 - EXCEPTIONAL) * weight[-1]))
     return int(day[order[low]]), int(day[order[min(int(high), len(order) - 1)]])
 
 
@@ -245,7 +226,7 @@ def _continuing(periods: Periods, shared: _SharedAccounts) -> Ints:
     short = np.flatnonzero(periods.short)
     found = []
     for rows in np.split(short, np.arange(PIECES_AT_ONCE, len(short), PIECES_AT_ONCE)):
-        follows = periods.adjoin(rows, short) & (shared.share(rows, short) < OTHER)
+        follows = periods.adjoin(rows, short) & (shared.share(rows, short) < PART)
         found.append(rows[follows.any(axis=1)])
     return np.concatenate(found)
 
@@ -282,7 +263,7 @@ class _Payloads:
         wide = used.shape[1]
         by_group = sparse.csr_matrix((np.ones(len(group), np.float32), np.arange(len(group)), self._start))
         share = (sparse.diags((1 / np.maximum(size, 1)).astype(np.float32)) @ by_group @ used).tocsr()
-        share.data = (share.data >= FIXED).astype(np.float32)
+        share.data = (share.data >= PART).astype(np.float32)
         share.eliminate_zeros()
         self._fixed = share
         self._used = (used - used.multiply(self._fixed[group])).tocsr()
@@ -321,8 +302,8 @@ class _Payloads:
         both = (self._used[a] @ self._used[b].T).toarray()
         size = [np.asarray(self._used[rows].sum(axis=1)).ravel() for rows in (a, b)]
         union = size[0][:, None] + size[1] - both
-        copy = (both >= COPY * union) & (self._account[a][:, None] != self._account[b])
-        return bool(max(copy.any(axis=1).mean(), copy.any(axis=0).mean()) >= COPIED)
+        copy = (both >= MOST * union) & (self._account[a][:, None] != self._account[b])
+        return bool(max(copy.any(axis=1).mean(), copy.any(axis=0).mean()) >= MOST)
 
 
 def _payloads(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments) -> _Payloads:
@@ -406,7 +387,7 @@ def _agreed(links: Sequence[Sequence[int]], follows: Bools) -> list[Sequence[int
     stays = np.zeros(len(follows), bool)
     for component in _components(links):
         inside = np.ix_(component, component)
-        stays[component] = linked[inside].sum(axis=1) >= AGREED * follows[inside].sum(axis=1)
+        stays[component] = linked[inside].sum(axis=1) >= MOST * follows[inside].sum(axis=1)
     return [(i, j) for i, j in links if stays[i] and stays[j]]
 
 

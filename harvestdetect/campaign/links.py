@@ -9,13 +9,11 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.campaign.shared_accounts import blocks, by_chance, log_tail, overlaps_of, shared_pairs
+from harvestdetect.util.amounts import GROUP, MOST, PART
 from harvestdetect.util.arrays import Ints32
 
 __all__ = [
     "COPIED_RELIEF",
-    "COPIED_SHARE",
-    "MIN_OVERLAP",
-    "MIN_SHARED",
     "RIGID_RELIEF",
     "Link",
     "communities",
@@ -24,24 +22,15 @@ __all__ = [
 ]
 
 
-MIN_SHARED: Final = 3
-"""Accounts that two linked clusters have in common at least. Chosen."""
-
-MIN_OVERLAP: Final = 0.2
-"""Share of the smaller cluster's accounts that two linked clusters have in common at least. Chosen."""
-
 RIGID_RELIEF: Final = 0.45
 """Factor on the threshold (a logarithm of a p-value) for a link between two rigid templates: nobody fills two such
 templates by chance, so less is enough. Chosen."""
 
-COPIED_SHARE: Final = 0.5
-"""Share of a cluster's prompts with the same text, word for word, from which the cluster may be a text that many people
-pass on. Chosen."""
 
 COPIED_RELIEF: Final = 5.0
-"""Factor on the accounts that chance gives two clusters in common, where one of them is such a text. People who send
-such texts send several of them, and accounts that never do (programs, products, other campaigns) make the texts look
-rarer than they are among people. Chosen."""
+"""Factor on the accounts that chance gives two clusters in common, where one of them is a text that people pass on.
+People who send such texts send several of them, and accounts that never do (programs, products, other campaigns) make
+the texts look rarer than they are among people. Chosen."""
 
 UNDIVIDED: Final = 3
 """Largest component of linked clusters that is a community as it is. Chosen."""
@@ -96,9 +85,9 @@ def link_clusters(
     found: list[Link] = []
     for block in blocks(overlaps):
         pairs = shared_pairs(overlaps, block)
-        pairs = pairs.at((pairs.first < pairs.second) & (pairs.shared >= MIN_SHARED))
+        pairs = pairs.at((pairs.first < pairs.second) & (pairs.shared >= GROUP))
         overlap = pairs.shared / np.minimum(overlaps.size[pairs.first], overlaps.size[pairs.second])
-        pairs, overlap = pairs.at(overlap >= MIN_OVERLAP), overlap[overlap >= MIN_OVERLAP]
+        pairs, overlap = pairs.at(overlap >= PART), overlap[overlap >= PART]
         expected = by_chance(overlaps, pairs)
         expected *= np.where(is_copy[pairs.first] | is_copy[pairs.second], COPIED_RELIEF, 1.0)
         tail = log_tail(overlaps, pairs.shared, expected)
@@ -119,12 +108,12 @@ def link_clusters(
 
 
 def is_copied(content: Ints32) -> bool:
-    """Whether a cluster may be a text that many people pass on, see :data:`COPIED_SHARE`.
+    """Whether a cluster may be a text that many people pass on: most of its prompts have one text, word for word.
 
     Args:
         content: int32[q], the text of each prompt of the cluster.
     """
-    return bool(len(content)) and int(np.unique(content, return_counts=True)[1].max()) >= COPIED_SHARE * len(content)
+    return bool(len(content)) and int(np.unique(content, return_counts=True)[1].max()) >= MOST * len(content)
 
 
 def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[int]]:

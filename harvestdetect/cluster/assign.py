@@ -19,30 +19,18 @@ import numpy as np
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, in_sorted, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
+from harvestdetect.util.amounts import MOST, PART
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, blocks_of, pairs, ranges, unique
 
 __all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "verbatim_clusters", "volumes"]
 
 
-DUPLICATE: Final = 0.5
-"""Share of prompts in common that makes a duplicate: two verbatim segments with this Jaccard index of their prompts are
-pieces of one text, and a cluster that does not keep this share of its prompts is a near-duplicate of those that took
-them. Chosen."""
-
 PRODUCTS_AT_ONCE: Final = 1 << 23
 """Terms per block in the products that compare verbatim segments. It bounds memory and changes no result."""
 
-VERBATIM_BONUS: Final = 0.0001
-"""Quality that a verbatim cluster gets for each of its accounts: among clusters to which nobody returns beyond chance,
-texts that more accounts sent come first. A large one may come before a template to which few accounts return. Without
-the bonus, one more finding of wording alone appeared in simulated traffic. Chosen to be small."""
 
 NEIGHBORS_AMONG: Final = 16
 """Nearest neighbours of a text that decide whether it lies among the texts of a cluster. Chosen."""
-
-MIN_SHARE_AMONG: Final = 0.2
-"""A text lies among the texts of a cluster if more than this share of its neighbours from other accounts are the
-cluster's. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +128,7 @@ def _same_prompts(contains: Any, weight: Ints) -> tuple[Ints, Ints]:
     for block in blocks_of(contains @ np.diff(by_text.indptr), PRODUCTS_AT_ONCE):
         both = sparse.triu(contains[block] @ by_text, k=block.start + 1).tocoo()
         x, y = both.row + block.start, both.col
-        same = both.data >= DUPLICATE * (size[x] + size[y] - both.data)
+        same = both.data >= MOST * (size[x] + size[y] - both.data)
         first.append(rows[x[same]])
         second.append(rows[y[same]])
     return np.concatenate(first), np.concatenate(second)
@@ -183,7 +171,7 @@ def assign_prompts(
         prompts = offer.prompts
         owners = owner[prompts]
         rest = prompts[owners < 0]
-        if len(rest) < DUPLICATE * len(prompts):
+        if len(rest) < MOST * len(prompts):
             takers, taken = np.unique(owners[owners >= 0], return_counts=True)
             best = int(takers[taken.argmax()])
             same = in_sorted(account[rest], members[best])
@@ -217,8 +205,16 @@ class _Offer:
     def quality(self, expected: float) -> float:
         """How clearly accounts return to the cluster, against the number expected by chance."""
         lift = max(float(np.log((self.returning + 1) / (expected + 1))), 0.0)
-        quality = lift * self.returning / self.accounts * float(np.log(self.accounts))
-        return quality + VERBATIM_BONUS * self.accounts if self.cluster.channel == "verbatim" else quality
+        return lift * self.returning / self.accounts * float(np.log(self.accounts))
+
+    @property
+    def senders(self) -> int:
+        """The accounts of a verbatim cluster; 0 for any other.
+
+        Among clusters to which nobody returns beyond chance, texts that more accounts sent come first. Otherwise one
+        more finding of wording alone appeared in simulated traffic.
+        """
+        return self.accounts if self.cluster.channel == "verbatim" else 0
 
 
 def _ranked(
@@ -247,7 +243,7 @@ def _ranked(
             )
     expected = expected_returning(np.array([one.texts for one in offers], np.int64), chance_of(volume.texts))
     quality = [one.quality(chance) for one, chance in zip(offers, expected.tolist(), strict=True)]
-    return [offers[i] for i in sorted(range(len(offers)), key=lambda i: -quality[i])]
+    return [offers[i] for i in sorted(range(len(offers)), key=lambda i: (-quality[i], -offers[i].senders))]
 
 
 def nearby(
@@ -289,7 +285,7 @@ def nearby(
     around = neighbors.index[distinct, :NEIGHBORS_AMONG]
     foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
     share = (in_sorted(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
-    return unique(others[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)
+    return unique(others[row[(share > PART)[place]]]).astype(np.int32)
 
 
 def _segments_of(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:

@@ -25,15 +25,11 @@ from harvestdetect.cluster.selection import select_by_accounts, select_flat, tre
 from harvestdetect.cluster.tree import Tree, build_tree
 from harvestdetect.data import Neighbors, View
 from harvestdetect.settings import Settings
+from harvestdetect.util.amounts import NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 
-__all__ = ["SAME_SET", "Clustered", "carry_on", "cluster_view"]
+__all__ = ["Clustered", "carry_on", "cluster_view"]
 
-
-SAME_SET: Final = 0.8
-"""Share from which two sets, of one scan and of an earlier one, are the same: the Jaccard index of two clusters (by
-their texts) or two candidates (by their accounts), and the share of earlier texts in a new cluster, which was then
-already judged in the earlier scan. Chosen."""
 
 EDGES_AT_ONCE: Final = 1 << 20
 """Neighbour entries per block. It bounds memory and changes no result."""
@@ -182,7 +178,7 @@ def carry_on(
         for one in _clusters_among(rest, channel, neighbors, core, postings, settings):
             # earlier points stay in their clusters; a group of mostly earlier points was judged in the earlier scan
             points = one.points[new[one.points] | (label[one.channel][one.points] < 0)]
-            if len(points) > 1 and (~new[points]).mean() < SAME_SET:
+            if len(points) > 1 and (~new[points]).mean() < NEARLY_ALL:
                 label[one.channel][points] = -1
                 own[one.channel].append(replace(one, points=points))
         for name in channel.names:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.data import FieldColumn, Prompts
+from harvestdetect.util.amounts import FEW
 from harvestdetect.util.arrays import Ints, Ints32, pairs, ranges, unique
 
 __all__ = [
@@ -46,9 +47,6 @@ FIELD_NAMES: Final[Mapping[str, str]] = {
 RARE: Final = (3, 10, 100)
 """Numbers of accounts up to which a value is rare. Pairs of members that share a rare value are counted for each number
 in turn. Chosen."""
-ORGANISATION: Final = 0.05
-"""Largest share of all accounts that may have one value of ``org`` for it to be an organisation. A more common value is
-taken for a placeholder such as "none". Chosen."""
 SHOWN: Final = 40
 """Characters of a value that a report shows."""
 
@@ -128,7 +126,8 @@ def _first_of_organisation(account: Ints32, org: FieldColumn, accounts: int) -> 
     single = np.bincount(who, minlength=accounts)[who] == 1
     who, value = who[single], value[single]
     size = np.bincount(value, minlength=len(org.values))
-    small = size[value] <= max(ORGANISATION * accounts, 1)
+    # a value that more accounts have is taken for a placeholder such as "none"
+    small = size[value] <= max(FEW * accounts, 1)
     who, value = who[small], value[small]
     lead = np.full(len(org.values), accounts, np.int32)
     np.minimum.at(lead, value, who.astype(np.int32))

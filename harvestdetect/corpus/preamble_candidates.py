@@ -22,8 +22,9 @@ from harvestdetect.corpus.registry import (
     places,
     strip_one,
 )
-from harvestdetect.corpus.skeletons import NEAR, QUORUM, ROW, Skeleton, has_digit, skeleton, tokens
+from harvestdetect.corpus.skeletons import NEAR, ROW, Skeleton, has_digit, skeleton, tokens
 from harvestdetect.errors import SettingsError
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.redact import redact
 
 __all__ = ["TOKENS", "between", "candidates_of", "kept_entry", "preamble_registry"]
@@ -176,7 +177,7 @@ def _commonest(
     common = {words: row for words, row in rows.items() if len(row.text_of) >= least and words not in dead}
     if not common:
         return None
-    most = QUORUM * max(len(row.text_of) for row in common.values())
+    most = (1 - EXCEPTIONAL) * max(len(row.text_of) for row in common.values())
     near = [(words, row) for words, row in common.items() if len(row.text_of) >= most]
     words, row = min(near, key=lambda one: (one[1].offset / one[1].texts, -len(one[1].text_of), one[0]))
     return _Seed(words=words, backwards=backwards, text_of=row.text_of)

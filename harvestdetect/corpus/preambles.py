@@ -41,15 +41,13 @@ from harvestdetect.corpus.preamble_sample import Sample
 from harvestdetect.corpus.registry import SCAFFOLD_WORDS, Entry, places, word_count
 from harvestdetect.corpus.skeletons import tokens
 from harvestdetect.data import NO_TIME
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Bools, Floats
 
 __all__ = ["find_preambles"]
 
 LEAST_SHARE: Final = 0.25
 """Least share of the accounts that must always send a preamble."""
-MOST: Final = 0.5
-"""Share above which some are most: of the prompts of an account, of the accounts that send a preamble at all, of the
-prompts with a request behind it, and of all accounts."""
 VARIED: Final = 0.6
 """Least variety of the users of a product, as a share of the variety of the other accounts. Campaigns reached 0.52,
 products had 0.64 and more (``benchmarks/preambles.py``, seeds for tuning)."""

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from harvestdetect.corpus.registry import SCAFFOLD_WORDS
+from harvestdetect.util.amounts import EXCEPTIONAL
 
-__all__ = ["NEAR", "QUORUM", "ROW", "Skeleton", "has_digit", "skeleton", "tokens"]
+__all__ = ["NEAR", "ROW", "Skeleton", "has_digit", "skeleton", "tokens"]
 
-QUORUM: Final = 0.9
-"""Share of the texts that must have every fixed word of a skeleton."""
 NEAR: Final = 12
 """Most tokens of a slot before a single fixed word. A longer slot ends before a row of fixed words."""
 ROW: Final = SCAFFOLD_WORDS
@@ -88,7 +87,7 @@ def skeleton(
     Returns:
         None if there is no fixed word.
     """
-    need = QUORUM * len(texts)
+    need = (1 - EXCEPTIONAL) * len(texts)
     place = dict(enumerate(start))
     runs: list[dict[int, int]] = []  # the start of each run in each text
     lengths: list[int] = []
@@ -148,7 +147,7 @@ def _ways(texts: Sequence[Sequence[str]], place: dict[int, int], least: float) -
             return ()
         ways.append(tuple(some))
         words.append(own)
-    if len(ways) < 2 or sum(map(len, ways)) < QUORUM * len(place):
+    if len(ways) < 2 or sum(map(len, ways)) < (1 - EXCEPTIONAL) * len(place):
         return ()
     return tuple(sorted(ways, key=len, reverse=True))
 

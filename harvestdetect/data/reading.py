@@ -62,8 +62,9 @@ PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
 CSV, and the row in Parquet, each counted from 1. A plain text prompt is one part with the role ``user``; a list of
 chat messages is one part per message. ``time`` and ``created_at`` are in seconds, or :data:`NO_TIME`.
 """
-NO_PROMPTS: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
-"""A block without rows."""
+NO_PROMPTS: Final = pa.RecordBatch.from_arrays([pa.nulls(0, one.type) for one in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
+"""A block without rows. It is not made of lists, because that imports pandas where it is installed,
+and workers need none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,8 @@ GAPS: Final = 16
 SHORTEST: Final = 4
 """Seconds below which times between two requests are of one class. Chosen."""
 HEARD: Final = 10
-"""Requests of an account that count towards what is usual, at most: heavy accounts would decide it. Chosen."""
+"""Requests of an account that count towards what is usual, at most: heavy accounts would decide it. As many requests
+with the usual times are added to those of others. Chosen."""
 READ: Final = 64
 """Requests of an account whose vectors are compared, at most, evenly chosen. It bounds time. Chosen."""
 

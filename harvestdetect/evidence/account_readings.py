@@ -16,29 +16,22 @@ import numpy as np
 
 from harvestdetect.accounts.kin import NearestAccounts
 from harvestdetect.data import NO_TIME, Campaign
-from harvestdetect.evidence.account_ground import AccountGround, Sent, evenly, gap_bin, sent_of, units
+from harvestdetect.evidence.account_ground import HEARD, AccountGround, Sent, evenly, gap_bin, sent_of, units
 from harvestdetect.evidence.tempo import SESSION
 from harvestdetect.evidence.timed_prompts import DAY
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints
 
 __all__ = ["READINGS", "Reading", "account_readings"]
 
 IDENTITY: Final = ("network", "asn", "user_agent", "email_domain", "payment", "api_key")
 """Fields whose values are compared with those of the other accounts."""
-CAUTION: Final = 5.0
-"""Accounts with the usual values that are added to the others, so that few others say little. Chosen."""
-MANY: Final = 10.0
-"""Requests with the usual times that are added to those of the others. Chosen."""
-SETTLES: Final = 5.0
-"""Requests of an account from which its mean counts half. Chosen."""
 SPREAD: Final = 0.25
 """Standard deviation of the cosine of two requests of one account that have nothing in common. Measured."""
 BETWEEN: Final = 0.05
 """Standard deviation of the mean likeness within innocent and guilty accounts alike. Chosen."""
 BORN: Final = DAY // 2
 """Seconds between two sign-ups that are near each other. Chosen."""
-SIGNED: Final = 3.0
-"""Accounts with the usual sign-ups that are added to the others. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +97,9 @@ def _times_like(place: Ints, member: Ints, usual: Floats, sent: Sent) -> Floats:
     count, classes = len(sent.accounts), len(usual)
     had = np.bincount(member * classes + place, minlength=count * classes).reshape(count, classes).astype(np.float64)
     number = had.sum(axis=1)
-    own = had * (sent.weight * np.minimum(number, MANY) / np.maximum(number, 1))[:, None]
+    own = had * (sent.weight * np.minimum(number, HEARD) / np.maximum(number, 1))[:, None]
     rest = own.sum(axis=0) - own
-    share = (rest + MANY * usual) / (rest.sum(axis=1, keepdims=True) + MANY)
+    share = (rest + HEARD * usual) / (rest.sum(axis=1, keepdims=True) + HEARD)
     total = (had * np.log2(share / usual)).sum(axis=1)
     return np.where(number > 0, total / np.sqrt(np.maximum(number, 1)), np.nan)
 
@@ -165,14 +158,14 @@ def _other_traffic(sent: Sent, ground: AccountGround) -> Floats:
     has = (number > 0).astype(np.float64)
     beyond = np.einsum("md,md->m", inside, other) - _with_others(inside, other, has)
     pairs = np.minimum(number, 20) * np.minimum(sent.different, 20)
-    return np.where((number > 0) & (has.sum() > 1), -beyond * np.sqrt(pairs / (pairs + MANY)), np.nan)
+    return np.where((number > 0) & (has.sum() > 1), -beyond * np.sqrt(pairs / (pairs + HEARD)), np.nan)
 
 
 def _wording(sent: Sent, ground: AccountGround) -> Floats:
     """How much more its requests are like those of the others than is usual in the candidate."""
     mean = _means(sent.plain, sent.whose, len(sent.accounts))
     alike = _beyond_usual(_with_others(mean, mean, sent.weight), sent)
-    return np.asarray(alike * sent.different / (sent.different + SETTLES))
+    return np.asarray(alike * sent.different / (sent.different + MIN_SAMPLE))
 
 
 def _subject(sent: Sent, ground: AccountGround) -> Floats:
@@ -243,7 +236,7 @@ def _values(sent: Sent, ground: AccountGround) -> Floats:
         usual = field.holders[distinct][place] / field.known
         rest = np.bincount(place, weight[who])[place] - weight[who]
         others = (weight * known).sum() - weight[who]
-        ratio = np.log2((rest + CAUTION * usual) / (others + CAUTION) / usual)
+        ratio = np.log2((rest + MIN_SAMPLE * usual) / (others + MIN_SAMPLE) / usual)
         best = np.full(count, -np.inf)
         np.maximum.at(best, who, ratio)
         total += np.where(known, _beyond_usual(np.where(known, best, np.nan), sent), 0.0)
@@ -266,7 +259,7 @@ def _opened(sent: Sent, ground: AccountGround) -> Floats:
     low, high = _around(every, mine)
     usual = (high - low) / len(every)
     found = _nothing(sent)
-    found[known] = np.log2((near + SIGNED * usual) / (weight.sum() - weight + SIGNED) / usual)
+    found[known] = np.log2((near + MIN_SAMPLE * usual) / (weight.sum() - weight + MIN_SAMPLE) / usual)
     return _beyond_usual(found, sent)
 
 

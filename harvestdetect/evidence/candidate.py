@@ -19,7 +19,6 @@ from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.cohort import Joined
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
-from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
@@ -27,6 +26,7 @@ from harvestdetect.evidence.starts import ActiveDays
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
 from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
 __all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of", "timed_of"]

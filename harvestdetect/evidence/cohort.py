@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import NO_TIME
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32
 from harvestdetect.util.tails import hypergeometric_tail
 
@@ -86,7 +86,7 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
 
     Half of the members, drawn at random, set the window of time and of volume; the other half is counted. If all
     members did both, the window would fit them by construction. The window leaves out
-    :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the half that sets it, at either end. If members joined
+    :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of the half that sets it, at either end. If members joined
     when other accounts do, the number of them within the window is hypergeometric among accounts of comparable volume.
 
     Args:
@@ -96,7 +96,7 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
         seed: of the draw.
 
     Returns:
-        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_SAMPLE` members of either half have a time.
+        None where fewer than :data:`~harvestdetect.util.amounts.MIN_SAMPLE` members of either half have a time.
     """
     first, volume = joined.first, joined.volume
     own = members[first[members] != NO_TIME]

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, SEVERAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
 __all__ = ["hand_over", "no_ramp_up", "synchrony"]
@@ -24,14 +24,9 @@ GRID: Final = 6 * HOUR
 finds about the same. Chosen."""
 GRIDS: Final = DAY // GRID
 """Steps of the grid in a day."""
-LASTING_DAYS: Final = 2
+LASTING_DAYS: Final = SEVERAL
 """Days between the first and the last prompt of an account from which it has a usual rate and can be part of a
-hand-over. The volume of a hand-over is compared with that of as many days before and after it. Chosen."""
-LEAST_POOL: Final = 3
-"""Fewest accounts that stop, and fewest that begin, in a hand-over. Chosen."""
-POOL_SHARE: Final = 0.05
-"""Least share of the accounts that must stop, and as many begin, in a hand-over. Chosen: three accounts of 138 stopped
-when three others began, by chance."""
+hand-over. The volume of a hand-over is compared with that of as many days before and after it."""
 
 
 def synchrony(timed: TimedPrompts | None) -> Observation | None:
@@ -91,7 +86,7 @@ def _synchrony(times: Ints, member: Ints) -> Floats:
 
     SynchroTrap (Cao et al., CCS 2014) counts how often two accounts act in the same bin. People of one time zone, or
     of one week, do so without knowing one another; the neighbouring days take that away. One event is no synchrony, so
-    :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the active days, the busiest ones, are left out.
+    :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of the active days, the busiest ones, are left out.
     """
     g = len(times)
     size = DAY // (SYNC_HOURS * HOUR)
@@ -139,9 +134,9 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     """The largest value over all moments of: the smaller of two shares, times how even the volumes are.
 
     The shares are those of the accounts that end and that begin within a day of the moment. The volumes are those
-    before, in and after these two days. Fewer than :data:`LEAST_POOL`, or
-    than :data:`POOL_SHARE` of all accounts, are no pool. An event at which all come
-    together is the last that some accounts do and the first that others do, but then more comes than before and after.
+    before, in and after these two days. Two accounts are no pool, nor are few of all: three of 138
+    stopped when three others began, by chance. An event at which all come together is the last that some accounts do
+    and the first that others do, but then more comes than before and after.
     """
     g = len(times)
     first, last = _lifetimes(times, member)
@@ -169,7 +164,7 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
 
     changed = np.minimum(around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS))
     accounts = int(member[-1]) + 1
-    changed = np.where(changed < max(LEAST_POOL, POOL_SHARE * accounts), 0, changed) / accounts
+    changed = np.where(changed < max(GROUP, FEW * accounts), 0, changed) / accounts
     volume = counted(times)
     rates = np.array(
         [

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints, spread
 from harvestdetect.util.words import words
 
@@ -75,7 +75,7 @@ def duplicate_types(
     No language ever adds risk. Languages serve to recognise translations, which are shown and no part of the p-value.
     Vectors are compared only where both texts may be English, because an English encoder knows little of others. The
     p-value weighs copies against rewordings: of a text that is passed on, at least
-    :data:`~harvestdetect.campaign.links.COPIED_SHARE` of the related pairs are copies (binomial, over the pairs given,
+    :data:`~harvestdetect.util.amounts.MOST` of the related pairs are copies (binomial, over the pairs given,
     which have no text in common).
 
     Args:
@@ -101,9 +101,9 @@ def duplicate_types(
     related = own + int(rewording[even, even + 1].sum())
     return Observation(
         value=(related - own) / max(related, 1),
-        null=f"a text that is passed on: at least {COPIED_SHARE:.0%} of the related pairs are copies",
-        expected=1 - COPIED_SHARE,
-        p_value=float(bdtr(own, related, COPIED_SHARE)),
+        null=f"a text that is passed on: at least {MOST:.0%} of the related pairs are copies",
+        expected=1 - MOST,
+        p_value=float(bdtr(own, related, MOST)),
         sentence=(
             f"Of {pairs:,} pairs of these texts by different accounts {copies / pairs:.0%} are copies, "
             f"{reworded / pairs:.0%} rewordings or other fillings, {translated / pairs:.0%} translations and "

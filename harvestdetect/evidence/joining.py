@@ -12,9 +12,10 @@ from harvestdetect.corpus import account_fields
 from harvestdetect.corpus.account_fields import FIELD_NAMES, AccountField, AccountFields
 from harvestdetect.data import Evidence
 from harvestdetect.evidence import shared_values
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, evidence_of
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints, Ints32
 from harvestdetect.util.tails import binomial_log_tail
 

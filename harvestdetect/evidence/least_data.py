@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["EXCEPTIONAL", "MIN_COMPARED", "MIN_PROMPTS", "MIN_SAMPLE"]
+__all__ = ["MIN_COMPARED", "MIN_PROMPTS"]
 
 
-MIN_SAMPLE: Final = 5
-"""Fewest accounts, prompts or days from which a statistic of a candidate is computed. Chosen."""
 MIN_COMPARED: Final = 20
 """Fewest other accounts to compare a candidate with, and fewest pairs of prompts by one account. Chosen."""
 MIN_PROMPTS: Final = 40
 """Fewest prompts whose times are compared with those of drawn groups. Chosen."""
-EXCEPTIONAL: Final = 0.1
-"""Largest share of a candidate's accounts, prompts or days that may be exceptional. They are left out or may lack a
-value, and what only they show is no evidence. Chosen."""

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.nulls import draw_until_settled, tail_p
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, spread
 
 __all__ = ["even_load", "even_load_ratio", "least_beyond", "linked_clusters", "linked_templates"]
@@ -57,7 +57,7 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> O
         seed: of the null.
 
     Returns:
-        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_SAMPLE` accounts, or prompts beyond the
+        None where fewer than :data:`~harvestdetect.util.amounts.MIN_SAMPLE` accounts, or prompts beyond the
         first of each, are left to compare.
     """
     counts = counts[counts > strays] - strays

@@ -17,13 +17,14 @@ from harvestdetect.data import Evidence, Family
 from harvestdetect.evidence import adapters, coordination, sign_ups, tempo, wording
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.intent import target_margin
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_COMPARED, MIN_PROMPTS, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_PROMPTS
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.shared_values import shared_value
 from harvestdetect.evidence.sign_ups import sign_up_cohort, sign_up_gap
 from harvestdetect.evidence.starts import common_start
 from harvestdetect.evidence.wording import fillings_not_copies
 from harvestdetect.evidence.work_list import focus, one_list_of_work
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 
 __all__ = ["COMMON_INFRASTRUCTURE", "MEASURES", "Measure", "evidence_of", "target_id"]
 

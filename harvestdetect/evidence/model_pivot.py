@@ -10,10 +10,10 @@ import numpy as np
 
 from harvestdetect.evidence import nulls
 from harvestdetect.evidence.coordination import GRID, GRIDS
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.nulls import steps
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, compared, least_draws
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32
 
 __all__ = ["model_pivot"]
@@ -48,7 +48,7 @@ def model_pivot(timed: TimedPrompts | None, model: Ints32) -> Observation | None
         model: int32[p], the model that every prompt of the dump went to, -1 where unknown.
 
     Returns:
-        None where more than :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the prompts name no model, too
+        None where more than :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of the prompts name no model, too
         few accounts sent several prompts, or too few groups have times.
     """
     if timed is None or (model[timed.groups.own[timed.compared]] < 0).mean() > EXCEPTIONAL:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from harvestdetect.evidence.readings import FEW, MOST, NEXT_TO_NONE
+from harvestdetect.evidence.readings import NEXT_TO_NONE
 from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.util.amounts import FEW, MOST
 
 __all__ = ["SENTENCES", "reading_sentence"]
 

@@ -17,18 +17,17 @@ import numpy as np
 from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
 
-FEW: Final = 0.05
-"""Share of copies below which fewer say nothing more."""
 CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
@@ -37,8 +36,6 @@ LEAST_WORDS: Final = -3.0
 """Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
 LEAST_DAYS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
-MOST: Final = 0.5
-"""Share from which a few accounts sent most of the prompts."""
 NEAREST_AMONG: Final = 256
 """Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
 SAME: Final = 1e-3

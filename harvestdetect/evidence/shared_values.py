@@ -19,8 +19,9 @@ import pyarrow as pa
 from harvestdetect.corpus import account_fields
 from harvestdetect.corpus.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
 from harvestdetect.data import SharedValue
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import GROUP, MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints, Ints32, spread, unique
 
 __all__ = [
@@ -45,8 +46,6 @@ LARGEST: Final = 3
 """The largest organisations whose accounts are counted together, to see whether a group belongs to a few. Chosen."""
 TEAMS: Final = 9
 """Organisations that are counted together at most, where each of them has a team. Chosen."""
-TEAM: Final = 3
-"""Members from one organisation that are a team. Chosen."""
 LISTED: Final = 0.01
 """Largest p-value, of one value alone, at which a value is listed as shared. It decides nothing. Chosen."""
 TAGGED: Final = ("ip", "api_key", "payment")
@@ -272,21 +271,24 @@ def shared_infrastructure(
     """
     found = []
     for name, of_field in sharing.items():
-        key = tag_key(fields.fields[name].values) if name in TAGGED else None
+        key: bytes | None = None  # made for the first value that is listed, which most candidates do not have
         field, number = fields.fields[name], FIELDS.index(name)
         order = np.lexsort((of_field.value, -of_field.members, of_field.log_p))
         for rank, i in enumerate(order[:at_most].tolist()):
             if of_field.log_p[i] > np.log(LISTED):
                 break
             value = int(of_field.value[i])
+            text = str(field.values[value].as_py())
+            if name in TAGGED and key is None:
+                key = tag_key(field.values)
             row = SharedValue(
                 field=name,
-                value=masked(name, str(field.values[value].as_py())),
+                value=masked(name, text),
                 members=int(of_field.members[i]),
                 known=of_field.n,
                 accounts=int(field.holders[value]),
                 population=field.known,
-                tag="" if key is None else tag_of(name, str(field.values[value].as_py()), key),
+                tag="" if key is None else tag_of(name, text, key),
             )
             found.append(((rank, number), row))
     return tuple(row for _, row in sorted(found, key=lambda x: x[0])[:at_most])
@@ -320,7 +322,7 @@ def tag_of(name: str, value: str, key: bytes) -> str:
 def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
     """The share of members that have the commonest value, to see whether a group belongs to one office.
 
-    Of ``org`` it is the share of the commonest :data:`LARGEST`, and of up to :data:`TEAMS` that have :data:`TEAM`
+    Of ``org`` it is the share of the commonest :data:`LARGEST`, and of up to :data:`TEAMS` that have a group of
     members or more each.
 
     Args:
@@ -336,6 +338,6 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
             who, values = fields.fields[name].of(members if name == "org" else fields.counted(members))
             if len(values):
                 size = -np.sort(-np.unique(values, return_counts=True)[1])
-                most = max(LARGEST, np.count_nonzero(size[:TEAMS] >= TEAM)) if name == "org" else 1
+                most = max(LARGEST, np.count_nonzero(size[:TEAMS] >= GROUP)) if name == "org" else 1
                 found[name] = min(int(size[:most].sum()) / len(unique(who)), 1.0)
     return found

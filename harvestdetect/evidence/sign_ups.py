@@ -10,10 +10,11 @@ import numpy as np
 from harvestdetect.corpus.sign_ups import SignUps
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import draw_until_settled
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, compared
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread
 
 __all__ = ["Opened", "opened_when", "sign_up_cohort", "sign_up_gap"]

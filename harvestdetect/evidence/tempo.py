@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, observed
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints
 
 __all__ = ["flat_day", "no_sittings", "same_hours", "steady_days"]

@@ -10,9 +10,10 @@ import numpy as np
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_PROMPTS
+from harvestdetect.evidence.least_data import MIN_PROMPTS
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, tail_p
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Bools, Floats, Ints
 
 __all__ = [
@@ -97,7 +98,7 @@ def timed_prompts(groups: Groups, time: Ints) -> TimedPrompts | None:
 
     Returns:
         None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_PROMPTS` prompts are compared, or more than
-        :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of them lack a time.
+        :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of them lack a time.
     """
     own = time[groups.own]
     known = own != NO_TIME

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Bools, Floats, Ints32, pairs, unique
 
 __all__ = [
@@ -137,9 +137,9 @@ def fillings_not_copies(contents: npt.NDArray[np.int32]) -> Observation:
     copies = len(contents) - different
     return Observation(
         value=different / len(contents),
-        null=f"a text that is passed on: at least {COPIED_SHARE:.0%} of the prompts are copies",
-        expected=1 - COPIED_SHARE,
-        p_value=float(bdtr(copies, len(contents), COPIED_SHARE)),
+        null=f"a text that is passed on: at least {MOST:.0%} of the prompts are copies",
+        expected=1 - MOST,
+        p_value=float(bdtr(copies, len(contents), MOST)),
         sentence=f"{different} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
     )
 
@@ -157,7 +157,7 @@ def slot_sweep(
     """Whether the slots of a template are swept: a new filling nearly every time.
 
     Only the slots are compared, so that a rewording of the fixed words makes no filling new. The null is a text that
-    people pass on: a filling repeats an earlier one in at least :data:`~harvestdetect.campaign.links.COPIED_SHARE` of
+    people pass on: a filling repeats an earlier one in at least :data:`~harvestdetect.util.amounts.MOST` of
     the prompts (binomial, with a Bonferroni correction over the slots). The most varied slot decides. Only a sample is
     read, so a prompt that repeats any other one of the candidate, read or not, counts as a repetition too.
 
@@ -188,17 +188,17 @@ def slot_sweep(
             again += filling in seen or bool(copied[row])
             seen.add(filling)
         # the first filling of all cannot repeat another
-        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, COPIED_SHARE)) * len(slots)
+        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, MOST)) * len(slots)
         if p_value < best:
             best, new, filled = p_value, len(slot) - again, len(slot)
     return Observation(
         value=new / filled,
-        null=f"fillings that are passed on: at least {COPIED_SHARE:.0%} of them repeat an earlier one",
-        expected=1 - COPIED_SHARE,
+        null=f"fillings that are passed on: at least {MOST:.0%} of them repeat an earlier one",
+        expected=1 - MOST,
         p_value=min(1.0, best),
         sentence=(
             f"{f'The most varied of {len(slots)} slots' if len(slots) > 1 else 'The slot'} of the largest template has "
-            f"a new filling in {new} of {filled} prompts that were read; at least {COPIED_SHARE:.0%} of the fillings "
+            f"a new filling in {new} of {filled} prompts that were read; at least {MOST:.0%} of the fillings "
             "that people pass on are repetitions."
         ),
     )

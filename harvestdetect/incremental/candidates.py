@@ -61,7 +61,7 @@ def load_candidates(
     """Finds candidates that are the same as candidates of the earlier scan which were far from being findings.
 
     A candidate is the same if the dump has values in the same columns, all its templates are the same, and so are
-    nearly all of its accounts (:data:`harvestdetect.cluster.views.SAME_SET`).
+    nearly all of its accounts (:data:`harvestdetect.util.amounts.NEARLY_ALL`).
 
     Args:
         folder: of the earlier scan.

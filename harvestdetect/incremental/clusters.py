@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -12,13 +11,10 @@ from harvestdetect.cluster.views import Clustered
 from harvestdetect.data import View
 from harvestdetect.incremental.folder import CANDIDATES, TEMPLATES, Folder, Stored, is_carried, pack, unpack
 from harvestdetect.store.digests import places
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Bools, Digests, Ints32
 
-__all__ = ["CHANGED", "CarriedClusters", "load_clusters", "save_clusters"]
-
-CHANGED: Final = 0.1
-"""Largest share of texts added or removed since all texts were last clustered together. With more, all are clustered
-anew."""
+__all__ = ["CarriedClusters", "load_clusters", "save_clusters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +73,7 @@ def load_clusters(folder: Folder, view: View, model: str, digest: Digests) -> Ca
     first_scan = np.full(len(digest), scan, np.int32)
     first_scan[place[here]] = arrays["came"][here]
     changed = values.changed + len(digest) + len(here) - 2 * int(here.sum())
-    if changed > CHANGED * values.whole:
+    if changed > EXCEPTIONAL * values.whole:
         return None
     clusters = [
         Clustered(channel=one.channel, points=own[own >= 0], quality=one.quality, reach=one.reach)

@@ -17,15 +17,12 @@ from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
 from harvestdetect.template.tokens import MAX_TOKENS, spans, token_texts
+from harvestdetect.util.amounts import EXCEPTIONAL, SEVERAL
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["Signature", "attribute"]
 
-LEAST_PROMPTS: Final = 2
-"""Prompts that fill a template by which an account is recognised: a single one may be chance. Chosen."""
-KEEPS: Final = 0.85
-"""Share of a signature's fixed words that a text must keep, in order, to fill it. Chosen."""
 NEAREST: Final = 16_384
 """Number of texts, nearest to the fixed words of a signature, that are compared with it. It bounds time."""
 _BLOCK: Final = 65_536
@@ -46,7 +43,7 @@ def attribute(
 ) -> tuple[Attributed, ...]:
     """The accounts that filled a template of a known campaign.
 
-    An account needs :data:`LEAST_PROMPTS` prompts, or one if the template is rigid.
+    An account needs :data:`~harvestdetect.util.amounts.SEVERAL` prompts, or one if the template is rigid.
 
     Args:
         signatures: those with fewer fixed words than :data:`~harvestdetect.template.description.SHARED_WORDS` are
@@ -78,12 +75,12 @@ def attribute(
     found: dict[str, list[AnyInts]] = {}
     for i, close in zip(used, near, strict=True):
         share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
-        hits = close[share >= KEEPS]
+        hits = close[share >= 1 - EXCEPTIONAL]
         size = starts[hits + 1] - starts[hits]
         prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
         count = np.bincount(account[prompts], minlength=len(corpus.prompts.accounts))
-        enough = count >= (1 if long[i] >= RIGID_WORDS else LEAST_PROMPTS)
+        enough = count >= (1 if long[i] >= RIGID_WORDS else SEVERAL)
         found.setdefault(signatures[i].campaign, []).append(prompts[enough[account[prompts]]])
     return tuple(one for campaign in sorted(found) for one in _by_account(campaign, found[campaign], corpus))
 

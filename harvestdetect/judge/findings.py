@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
+from harvestdetect.campaign.links import COPIED_RELIEF, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
     PROMPT_COLUMNS,
@@ -37,6 +37,7 @@ from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, steps
+from harvestdetect.util.amounts import GROUP, PART
 from harvestdetect.util.arrays import ranges, unique
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
@@ -184,7 +185,7 @@ def candidates_of(
         copied=[_has_copied(one, prompts) for one in campaigns],
         rules=LinkRules(
             log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
-            min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+            min_shared=GROUP, min_overlap=PART,
         ),
     )  # fmt: skip
     return tuple(

@@ -18,16 +18,15 @@ from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
 from harvestdetect.evidence.account_ground import AccountGround, sent_of
 from harvestdetect.evidence.account_readings import READINGS, account_readings
-from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.judge.members import MemberModel, mixture, shipped
+from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats
 
 __all__ = ["parts_of"]
 
 SEEDS: Final = 0.4
-"""Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen."""
-LARGEST_PART: Final = 0.8
-"""Largest share of the accounts of a candidate that is a part of it. Chosen."""
+"""Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen: with half of
+them, framework users were parted as a campaign in a world of programs."""
 LEAST_GAIN: Final = 0.2
 """Bits for each account by which two populations must explain the accounts better than one does. Chosen."""
 NEXT_TO_NO_WEIGHT: Final = 1e-3
@@ -70,7 +69,7 @@ def _part(campaign: Campaign, ground: AccountGround, model: MemberModel, *, leas
     total = model.offset + model.bits(account_readings(campaign, seeds, ground)).sum(axis=1)
     posterior = mixture(total, EVEN)
     part: Bools = posterior >= MIN_MEMBERSHIP
-    if not least <= part.sum() <= LARGEST_PART * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:
+    if not least <= part.sum() <= NEARLY_ALL * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:
         return None
     return part
 

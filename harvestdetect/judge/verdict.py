@@ -17,7 +17,6 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.campaign.form import joined, without
-from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.data import TIERS, Campaign
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.joining import Common, common_infrastructure, joining_evidence
@@ -26,12 +25,11 @@ from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
+from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
 from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
 
-SHARED_MEMBERS: Final = 0.1
-"""If stronger candidates have at least this share of a candidate's accounts, its other accounts are measured alone."""
 LINKED: Final = ("linked_templates", "linked_clusters")
 """Ids of the measures of clusters that are linked by accounts."""
 FAR: Final = 0.1
@@ -140,7 +138,7 @@ def with_seeded(
 def _are_same(accounts: Ints32, others: Ints32) -> bool:
     """Whether two candidates have nearly the same accounts."""
     both = len(np.intersect1d(accounts, others))
-    return both >= SAME_SET * (len(accounts) + len(others) - both)
+    return both >= NEARLY_ALL * (len(accounts) + len(others) - both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +164,8 @@ def _merge(
 
     Accounts that send one prompt each link no templates, and their networks look common outside each part because the
     other parts use them. Only candidates with a tier are merged, except two kinds: candidates that a hard rule caps at
-    ``watch``, because the whole might escape it; and pairs that share :data:`SHARED_MEMBERS` of the smaller
-    one's accounts, which :func:`_subtract` handles. The infrastructure of the whole must pass, and its tier may not be
+    ``watch``, because the whole might escape it; and pairs that share more than exceptions of the smaller one's
+    accounts, which :func:`_subtract` handles. The infrastructure of the whole must pass, and its tier may not be
     lower than that of its best part.
     """
     judgements = bench.scale.judge(measured)
@@ -207,7 +205,7 @@ def _groups(
     common: list[Common] = []
     for pair in common_infrastructure(bench.reference.fields, sets, log_p=bench.settings.link_log_p):
         a, b = sets[pair.first], sets[pair.second]
-        if np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b)):
+        if np.isin(a, b).sum() < EXCEPTIONAL * min(len(a), len(b)):
             linked[pair.first, pair.second] = True
             common.append(pair)
     if not common:
@@ -235,7 +233,7 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int]) -> list[bool]:
     """
     return [
         any(
-            len(other) > len(own) and tiers[j] <= tiers[i] and len(np.intersect1d(own, other)) >= SAME_SET * len(own)
+            len(other) > len(own) and tiers[j] <= tiers[i] and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
             for j, other in enumerate(accounts)
         )
         for i, own in enumerate(accounts)
@@ -248,9 +246,9 @@ def _subtract(
     """Measures candidates without the accounts that they share with stronger ones.
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
-    hours. So a candidate with a tier that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
-    is measured again on the rest, and keeps the weaker ledger of both. If the rest is too small for a campaign, the
-    candidate keeps no evidence.
+    hours. So a candidate with a tier that shares more than exceptions of its accounts with stronger
+    ones is measured again on the rest, and keeps the weaker ledger of both. If the rest is too small for a campaign,
+    the candidate keeps no evidence.
 
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
@@ -270,7 +268,7 @@ def _subtract(
         members = campaigns[i].accounts
         shared = taken[members]
         rest = len(members) - int(shared.sum())
-        if shared.mean() >= SHARED_MEMBERS:
+        if shared.mean() >= EXCEPTIONAL:
             if rest >= bench.settings.min_accounts:
                 again[i] = without(campaigns[i], members[shared], account=account)
             else:

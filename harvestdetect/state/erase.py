@@ -84,7 +84,7 @@ def forget(
     """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
 
     The words of a template of a campaign that it was a member of go when no remaining prompt of the window keeps
-    :data:`~harvestdetect.judge.attribute.KEEPS` of them in order. If the template was not in the last window, its
+    0.9 of them in order. If the template was not in the last window, its
     prompts are not there to be compared; then the words stay if another account was a member at that time.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.judge.attribute import KEEPS
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.words import words as words_of
 
 __all__ = ["fixed_words", "kept_share", "unsent"]
@@ -42,7 +42,7 @@ def unsent(
                 if part not in tried:
                     text = data[int(stop[part]) - int(block.text_size[part]) : int(stop[part])]
                     tried[part] = _words(text.decode("utf-8", "replace"))
-                if kept_share(words, tried[part]) >= KEEPS:
+                if kept_share(words, tried[part]) >= 1 - EXCEPTIONAL:
                     del left[key]
                     break
     yield from left

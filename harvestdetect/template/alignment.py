@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from harvestdetect.template.tokens import MAX_TOKENS, folded_words, token_texts
+from harvestdetect.util.amounts import NEARLY_ALL
 from harvestdetect.util.arrays import Floats, Ints, spread
 from harvestdetect.util.words import is_spelled, letters
 
 __all__ = [
-    "KEPT_BY",
     "MIN_LONG_LETTERS",
     "Alignment",
     "Masks",
@@ -30,9 +30,6 @@ __all__ = [
     "times_kept",
 ]
 
-
-KEPT_BY: Final = 0.8
-"""Share of the other texts that must keep a token of the medoid for the token to be fixed. Chosen."""
 
 BACKWARDS_TEXTS: Final = 8
 """Texts that are read backwards to measure how many words are kept in order by chance. Chosen, for speed."""
@@ -133,7 +130,7 @@ def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
     first, others = texts[0], texts[1:]
     masks = masks_of(first)
     kept = times_kept(len(first), [align_masks(masks, len(first), other) for other in others])
-    fixed = (kept >= KEPT_BY * len(others)).tolist()
+    fixed = (kept >= NEARLY_ALL * len(others)).tolist()
     words = sum(1 for token, is_fixed in zip(first, fixed, strict=True) if is_fixed and token[0].isalnum())
     return words, long_words_kept(first, kept, len(others)) - kept_backwards(first, masks, others)
 

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from harvestdetect.template.alignment import (
-    KEPT_BY,
     MIN_LONG_LETTERS,
     Alignment,
     align_masks,
@@ -24,6 +23,7 @@ from harvestdetect.template.alignment import (
     times_kept,
 )
 from harvestdetect.template.tokens import spans, token_texts
+from harvestdetect.util.amounts import NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats32, Ints, spread
 from harvestdetect.util.words import joined, letters
 
@@ -179,7 +179,7 @@ def medoid_first(vectors: Floats32) -> tuple[Ints, list[int]]:
 
 def needed_to_be_fixed(others: int) -> float:
     """The number of texts, of those aligned, that must keep a token for it to be fixed."""
-    return max(1.0, KEPT_BY * others)
+    return max(1.0, NEARLY_ALL * others)
 
 
 def enough_to_describe(texts: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
@@ -12,14 +11,11 @@ from harvestdetect.corpus.by_prompt import TEXTS_PER_READ, PromptSegments, read_
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.description import Description
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
 from harvestdetect.util.redact import redact
 
-__all__ = ["FILLED", "all_true", "best_filled", "fills_template", "segments_in_prompts"]
-
-
-FILLED: Final = 0.5
-"""Share of a template's fixed words that a text must keep, in order, to be a filling of it. Chosen."""
+__all__ = ["all_true", "best_filled", "fills_template", "segments_in_prompts"]
 
 
 def best_filled(templates: Sequence[Description], item: Assigned, source: Source) -> Ints:
@@ -27,7 +23,7 @@ def best_filled(templates: Sequence[Description], item: Assigned, source: Source
     if not templates:
         return np.zeros(len(item.prompts), np.int64)
     share, _ = _shares([one.kept for one in templates], item, source, redacted=False)
-    return np.where(share.max(axis=0) >= FILLED, share.argmax(axis=0), len(templates))
+    return np.where(share.max(axis=0) >= MOST, share.argmax(axis=0), len(templates))
 
 
 def fills_template(template: Description, item: Assigned, source: Source) -> Bools:
@@ -36,7 +32,7 @@ def fills_template(template: Description, item: Assigned, source: Source) -> Boo
     Texts are redacted first, as they were when the template was made.
     """
     share, has_text = _shares([template.kept], item, source, redacted=True)
-    return np.asarray((share[0] >= FILLED) | ~has_text)
+    return np.asarray((share[0] >= MOST) | ~has_text)
 
 
 def _shares(

@@ -14,6 +14,7 @@ from harvestdetect.template.clusters import Described, Source, described
 from harvestdetect.template.description import SHARED_WORDS, Description, has_words, is_rigid
 from harvestdetect.template.fillings import best_filled, segments_in_prompts
 from harvestdetect.template.mixtures import MIXED_TEXTS, templates_within, word_vectors
+from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, pairs, unique, unit
 
 __all__ = [
@@ -26,9 +27,6 @@ __all__ = [
     "subcluster_of_segments",
 ]
 
-
-MIN_LOYAL: Final = 0.9
-"""Share of the returning accounts that must keep to one of such templates. Chosen."""
 
 NO_SUBCLUSTER: Final = -1
 """The number of a segment whose prompts are in no subcluster."""
@@ -113,7 +111,7 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     returning = _returning(account[fills])
     of_several = _returning(pairs(account[fills], best[fills])[0])
     loyal = len(returning) - len(of_several)
-    if len(returning) < source.min_accounts or loyal < MIN_LOYAL * len(returning):
+    if len(returning) < source.min_accounts or loyal < (1 - EXCEPTIONAL) * len(returning):
         return []
     return _by_template(best, item, source)
 

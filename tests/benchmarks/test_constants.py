@@ -23,11 +23,19 @@ from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.settings import Settings
+from harvestdetect.util import amounts
 
 
 def test_every_number_is_listed() -> None:
     wrong = problems()
     assert not wrong, "\n".join(wrong)
+
+
+def test_constants_stay_few_and_words_of_amount_in_order() -> None:
+    assert len(DECISIONS) <= 80, "take one of harvestdetect/util/amounts.py, or derive the number from another"
+    shares = (amounts.FEW, amounts.EXCEPTIONAL, amounts.PART, amounts.MOST, amounts.NEARLY_ALL)
+    assert sorted(set(shares)) == list(shares)
+    assert amounts.SEVERAL < amounts.GROUP < amounts.MIN_SAMPLE
 
 
 def test_no_constant_is_listed_twice() -> None:

@@ -62,12 +62,12 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["campaign.membership.MIN_MEMBERSHIP"], BY_NAME["campaign.links.MIN_SHARED"]
+    share, whole = BY_NAME["campaign.membership.MIN_MEMBERSHIP"], BY_NAME["util.amounts.GROUP"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["accounts.growth.SURPRISING"]
+    p_value = BY_NAME["accounts.succession.GAP"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
@@ -79,9 +79,9 @@ def test_a_value_moves_within_its_unit() -> None:
 
 
 def test_a_moved_constant_moves_wherever_it_is_used() -> None:
-    assert moved_everywhere(BY_NAME["evidence.least_data.MIN_SAMPLE"], 7)
+    assert moved_everywhere(BY_NAME["util.amounts.MIN_SAMPLE"], 7)
     assert not matching.similar_size(10, 20)
-    with moved(BY_NAME["cluster.views.SAME_SET"], 0.5):
+    with moved(BY_NAME["util.amounts.NEARLY_ALL"], 0.5):
         assert matching.similar_size(10, 20)
     assert not matching.similar_size(10, 20)
     hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
@@ -177,14 +177,14 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, found = tmp_path / "constants.md", tmp_path / "found.json"
-    arguments += ["--only", "fdr,SHARED_MEMBERS,FAMILIAR", "--docs", str(page), "--json", str(found)]
+    arguments += ["--only", "fdr,URGENT,FAMILIAR", "--docs", str(page), "--json", str(found)]
     assert sensitivity.main(arguments) == 0
     table = page.read_text()
     assert f"| `settings.fdr` | 0.2 | probability | {defined(SETTINGS)['fdr'].meaning} |" in table
     assert "Nothing changes on any dump when these move: `evidence.shared_values.FAMILIAR`" in table
     assert {row["constant"] for row in json.loads(found.read_bytes())} == {
         "settings.fdr",
-        "judge.verdict.SHARED_MEMBERS",
+        "judge.triage.URGENT",
         "evidence.shared_values.FAMILIAR",
     }
     assert "evidence.shared_values.FAMILIAR = 20 times: ½ and ×2: nothing" in capsys.readouterr().out

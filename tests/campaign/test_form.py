@@ -18,9 +18,6 @@ from harvestdetect.campaign import users
 from harvestdetect.campaign.form import ClusterGroup, form_campaigns, joined, without
 from harvestdetect.campaign.links import (
     COPIED_RELIEF,
-    COPIED_SHARE,
-    MIN_OVERLAP,
-    MIN_SHARED,
     RIGID_RELIEF,
     Link,
     communities,
@@ -30,6 +27,7 @@ from harvestdetect.campaign.links import (
 from harvestdetect.campaign.membership import membership
 from harvestdetect.campaign.users import split_users
 from harvestdetect.data import Campaign
+from harvestdetect.util.amounts import GROUP, MOST, PART
 from harvestdetect.util.arrays import Ints32
 
 LOG_P = -16.0
@@ -164,7 +162,7 @@ def test_links_are_those_of_a_loop_over_pairs(
         )
         cut = log_p * RIGID_RELIEF if {i, j} <= rigid else log_p
         assume(abs(tail - cut) > 1e-9)
-        if shared >= MIN_SHARED and part >= MIN_OVERLAP and tail < cut:
+        if shared >= GROUP and part >= PART and tail < cut:
             wanted.append((i, j, shared, expected, tail, part))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlap, "CELLS_AT_ONCE", cells)
@@ -215,7 +213,7 @@ def test_copied_clusters_are_mostly_one_text() -> None:
     many = np.arange(10, dtype=np.int32)
     assert not is_copied(many)
     assert not is_copied(many[:0])
-    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED_SHARE / (1 - COPIED_SHARE)), 99, np.int32))))
+    assert is_copied(np.concatenate((many, np.full(round(10 * MOST / (1 - MOST)), 99, np.int32))))
 
 
 def test_few_clusters_have_no_links() -> None:

@@ -15,7 +15,6 @@ from harvestdetect.evidence import duplicates
 from harvestdetect.evidence.block_density import block_density
 from harvestdetect.evidence.cohort import cohort_coverage, joined_when
 from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
-from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
@@ -23,6 +22,7 @@ from harvestdetect.evidence.wording import READ, slot_sweep
 from harvestdetect.evidence.work_list import focus
 from harvestdetect.template.alignment import align
 from harvestdetect.template.tokens import tokens
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats32, Ints
 from harvestdetect.util.words import words
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence.least_data import MIN_PROMPTS, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_PROMPTS
 from harvestdetect.evidence.load import even_load, even_load_ratio, least_beyond, linked_clusters, linked_templates
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
@@ -24,6 +24,7 @@ from harvestdetect.evidence.work_list import (
     compare_likeness,
     one_list_of_work,
 )
+from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Vectors
 from tests.evidence.table import TEMPO, text_evidence, time_evidence
 

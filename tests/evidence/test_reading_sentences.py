@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvestdetect.evidence.reading_sentences import SENTENCES, reading_sentence
-from harvestdetect.evidence.readings import FEW, MOST, READINGS
+from harvestdetect.evidence.readings import READINGS
+from harvestdetect.util.amounts import FEW, MOST
 
 
 def test_every_reading_has_a_sentence_and_no_other() -> None:

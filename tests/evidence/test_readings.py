@@ -10,10 +10,11 @@ import pytest
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
-from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
-from harvestdetect.evidence.readings import CHANCE, FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.least_data import MIN_COMPARED
+from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Vectors
 
 TAKE = {reading.id: reading.take for reading in READINGS}

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from harvestdetect.corpus.sign_ups import SignUps, sign_ups
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.candidate import timed_of
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.sign_ups import opened_when
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Ints32
 from tests.evidence.table import (
     COORDINATION,

@@ -23,7 +23,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.campaign import shared_accounts as overlap
-from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
+from harvestdetect.campaign.links import COPIED_RELIEF, RIGID_RELIEF, Link, link_clusters
 from harvestdetect.cli.main import cli, main
 from harvestdetect.data import (
     NO_TIME,
@@ -66,6 +66,7 @@ from harvestdetect.judge.ledger import Curve, Ledger, Posted
 from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
+from harvestdetect.util.amounts import GROUP, PART
 from harvestdetect.util.escape import INVISIBLE, json_text
 from tests.report.making import HOSTILE, SCRIPT, make_detection, make_finding, make_member, make_template
 
@@ -977,8 +978,8 @@ def neighbours(
             log_p=-5.0,
             rigid_log_p=-5.0 * RIGID_RELIEF,
             copied_relief=COPIED_RELIEF,
-            min_shared=MIN_SHARED,
-            min_overlap=MIN_OVERLAP,
+            min_shared=GROUP,
+            min_overlap=PART,
         ),
     )
 
@@ -1095,7 +1096,7 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
         ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False],
         copied=[False, False],
         rules=LinkRules(
-            log_p=-5.0, rigid_log_p=-2.0, copied_relief=COPIED_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP
+            log_p=-5.0, rigid_log_p=-2.0, copied_relief=COPIED_RELIEF, min_shared=GROUP, min_overlap=PART
         ),
     )  # fmt: skip
     for (near,) in found:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.evidence.account_ground import account_ground
-from harvestdetect.judge.parting import LARGEST_PART, parts_of
+from harvestdetect.judge.parting import parts_of
+from harvestdetect.util.amounts import NEARLY_ALL
 from tests.evidence.two_populations import Parts, two_populations
 
 
@@ -34,7 +35,7 @@ def test_a_part_has_enough_accounts_and_is_not_nearly_the_whole() -> None:
     two = two_populations(members=40, innocents=20)
     assert parts_of([two.campaign], account_ground(two.scan, two.kin), min_accounts=31) == []  # too small for two
     few = two_populations(members=95, innocents=5)
-    assert len(few.members) > LARGEST_PART * len(few.campaign.accounts)
+    assert len(few.members) > NEARLY_ALL * len(few.campaign.accounts)
     assert parts_of([few.campaign], account_ground(few.scan, few.kin), min_accounts=10) == []
     assert parts_of([], account_ground(two.scan, two.kin), min_accounts=10) == []
 

@@ -24,8 +24,9 @@ _LONGEST_ACCOUNT: Final = 1_000
 """Characters of the longest account id. No real id is longer, and every table contains it."""
 _SHOWN: Final = 60
 """Characters of a value that a reason shows."""
-_USER: Final = pa.scalar("user")
-"""The role of plain texts."""
+_USER: Final = "user"
+"""The role of plain texts. It is no Arrow scalar: making one imports pandas where that is installed, and workers need
+none."""
 _ODD_ENDS: Final = bytes_at_ends(ODD_FIRST, ODD_LAST)
 """Bytes at the ends of texts that may be more than a plain text."""
 
