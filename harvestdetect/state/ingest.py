@@ -164,9 +164,7 @@ def ingest(
     _add_unlisted(store, earlier.marks, done, tell)
     for sentence in dumps.left_out.sentences():
         tell(sentence)
-    if done.known:
-        tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
-    _tell_copies(done, tell)
+    _tell_known(done, tell)
     return done
 
 
@@ -333,7 +331,9 @@ def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
     return batch.files[-1] if batch.files else None
 
 
-def _tell_copies(done: Ingested, tell: Tell) -> None:
+def _tell_known(done: Ingested, tell: Tell) -> None:
+    if done.known:
+        tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     for name, other in done.superseded[:MAX_TOLD]:
         tell(f"{name} is superseded: all its prompts are in {other}, which takes its place")
     if len(done.superseded) > MAX_TOLD:

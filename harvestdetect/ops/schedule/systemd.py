@@ -63,12 +63,12 @@ def _unit(job: Job) -> list[str]:
         *([f"RequiresMountsFor={' '.join(map(_folder, dict.fromkeys(needed)))}"] if needed else []),
         f"# A run that fails soon has {ATTEMPTS} attempts. Starts by hand count too: systemctl reset-failed {job.name}",
         "# starts the count again.",
-        f"StartLimitIntervalSec={limit_seconds(job)}",
+        f"StartLimitIntervalSec={_limit_seconds(job)}",
         f"StartLimitBurst={ATTEMPTS}",
     ]
 
 
-def limit_seconds(job: Job) -> int:
+def _limit_seconds(job: Job) -> int:
     """Seconds in which systemd counts starts: long enough for all attempts of a run that fails soon, and short, so
     that starts by hand never refuse the next period."""
     return max(min(job.pause * PAUSES, job.period * 9 // 10), job.pause * ATTEMPTS)
