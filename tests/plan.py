@@ -16,8 +16,9 @@ __all__ = ["SLOW", "is_slow", "rank", "scheduler", "unit_of"]
 
 FIRST: Final = (
     *("tests/faults/test_faults.py", "tests/faults/test_kills.py", "tests/faults/test_soak.py"),
-    *("tests/test_pipeline.py", "tests/state/test_state.py", "tests/benchmarks/test_stream.py"),
-    *("tests/faults/test_full_disk.py", "tests/benchmarks/test_peers.py", "tests/state/test_resume.py"),
+    *("tests/test_pipeline.py", "tests/benchmarks/test_stream.py", "tests/benchmarks/test_peers.py"),
+    *("tests/serve/test_browser.py", "tests/faults/test_full_disk.py", "tests/state/test_state.py"),
+    "tests/state/test_resume.py",
     *("tests/test_incremental.py", "tests/ops/test_nightly_page.py::test_the_page_is_followed"),
     *("tests/faults/test_bombs.py", "tests/benchmarks/test_tables.py", "tests/benchmarks/test_scale.py"),
     *(

@@ -45,10 +45,11 @@ ROWS = 6_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A simulated dump, read, and what was found in it."""
+    """A simulated dump, read, what was measured on its candidates, and what was found in it."""
 
     simulation: Simulation
     rows: pa.Table
+    measured: list[MeasuredCandidate]
     detection: Detection
 
 
@@ -61,11 +62,28 @@ def fast(cache: Path) -> Settings:
 def made(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Made:
     simulation = simulate(tmp_path_factory.mktemp("made"), prompts=ROWS)
     batches = list(read_dumps(simulation.files))
+    with judged() as taken:
+        detection = detect(batches, settings=fast)
     return Made(
         simulation=simulation,
         rows=pa.Table.from_batches([b.prompts for b in batches]),
-        detection=detect(batches, settings=fast),
+        measured=taken[0],
+        detection=detection,
     )
+
+
+@contextmanager
+def judged() -> Iterator[list[list[MeasuredCandidate]]]:
+    """What is measured on the candidates of each scan of the context, as it is judged."""
+    taken: list[list[MeasuredCandidate]] = []
+
+    def spied(campaigns: Any, measured: list[MeasuredCandidate], *rest: Any, **named: Any) -> Any:
+        taken.append(list(measured))
+        return judge_candidates(campaigns, measured, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harvestdetect.pipeline.judge_candidates", spied)
+        yield taken
 
 
 def batches_of_rows(rows: pa.Table, order: Sequence[int], cuts: int) -> Iterator[Batch]:
@@ -615,23 +633,16 @@ def test_anything_but_prompts_is_an_error(fast: Settings) -> None:
 # ---------------------------------------------------------------- families left out, calibrated scans
 
 
-def test_families_left_out_are_no_evidence(made: Made, fast: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[list[MeasuredCandidate]] = []
-
-    def judged(campaigns: Any, measured: list[MeasuredCandidate], *rest: Any, **named: Any) -> Any:
-        taken.append(list(measured))
-        return judge_candidates(campaigns, measured, *rest, **named)
-
-    monkeypatch.setattr("harvestdetect.pipeline.judge_candidates", judged)
+def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
     notes: list[str] = []
-    run_scan(read_dumps(made.simulation.files), open_context(fast))
     context = open_context(fast, notes=notes.append)
-    scan = run_scan(read_dumps(made.simulation.files), context, leave_out=("time", "intent"))
+    with judged() as taken:
+        scan = run_scan(read_dumps(made.simulation.files), context, leave_out=("time", "intent"))
     found = scan.detection
     assert "evidence left out: intent, time" in notes
     assert {e.family for w in scan.measured for e in w.evidence} == {"text", "structure", "infrastructure"}
     assert {s.family for c in found.candidates for s in c.families} == {"text", "structure", "infrastructure"}
-    whole, less = taken
+    whole, (less,) = made.measured, taken
     assert whole
     closer = {m.id for m in MEASURES if m.closer_look}
     for before, after in zip(whole, less, strict=True):

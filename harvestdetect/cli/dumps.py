@@ -29,9 +29,8 @@ def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -
         UsageError: no other file is left.
     """
     from harvestdetect.dump.storage.sources import Names
-    from harvestdetect.report import BRIEF, OUTPUT_NAMES
+    from harvestdetect.report import AUDIT, BRIEF, OUTPUT_NAMES
     from harvestdetect.report.format import plural
-    from harvestdetect.serve.audit import AUDIT
 
     own = {os.path.realpath(out / name) for name in (*OUTPUT_NAMES, BRIEF, AUDIT)}
     kept = [name for name in names if name == "-" or "://" in name or os.path.realpath(name) not in own]

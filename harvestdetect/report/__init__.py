@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from harvestdetect.report.brief import brief_page
 from harvestdetect.report.files import (
+    AUDIT,
     BRIEF,
     OUTPUT_NAMES,
     accounts_csv,
@@ -32,6 +33,7 @@ from harvestdetect.report.terminal import summary_table
 from harvestdetect.util.escape import csv_cell, csv_text
 
 __all__ = [
+    "AUDIT",
     "BRIEF",
     "OUTPUT_NAMES",
     "RunFacts",

@@ -41,6 +41,7 @@ from harvestdetect.util.files import Unfinished, make_folder, sweep
 __all__ = [
     "ACCOUNT_COLUMNS",
     "ATTRIBUTED_COLUMNS",
+    "AUDIT",
     "BRIEF",
     "OUTPUT_NAMES",
     "SIGNATURES",
@@ -91,6 +92,8 @@ OUTPUT_NAMES: Final = (
     "report.html",
 )
 """The files that a scan writes."""
+AUDIT: Final = "audit.jsonl"
+"""What ``serve`` records, in the folder of the state, or of the scan if there is no state."""
 BRIEF: Final = "brief.html"
 """The file that a scan writes on request."""
 _SCHEMA_VERSION: Final = 1

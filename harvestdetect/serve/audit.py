@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvestdetect.errors import OutputError
+from harvestdetect.report import AUDIT
 from harvestdetect.report.format import iso_time, plural
 from harvestdetect.util.disk import reason_of
 from harvestdetect.util.escape import json_text
 from harvestdetect.util.files import create_private, make_folder, shared_with_group
 
-__all__ = ["AUDIT", "Audit", "Entry"]
+__all__ = ["Audit", "Entry"]
 
-AUDIT: Final = "audit.jsonl"
-"""Name of the file, in the folder of the state, or of the scan if there is no state."""
 _TAIL: Final = 400_000
 """Bytes of the end of the file that the page shows at most."""
 _MOST: Final = 300

@@ -237,14 +237,13 @@ def test_too_small_an_event_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_benchmark_replaces_its_section_and_passes_options_on(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- event -->\nstale figures\n<!-- /event -->\nafter\n")
     kept = tmp_path / "kept.json"
     arguments = ["--scale", "0.01", "--accounts", "2000", "--rows-per-account", "10", "--benign", "60000"]
-    arguments += ["--options", "--threads 1 --min-accounts 900", "--work", str(tmp_path / "work")]
+    arguments += ["--options", "--threads 1 --min-accounts 900", "--work", str(warmed)]
     assert event.main([*arguments, "--docs", str(page), "--json", str(kept)]) == 0
     text = page.read_text()
     assert text.startswith("before\n<!-- event -->\n`python -m benchmarks.event --scale 0.01 --accounts 2000")
@@ -260,6 +259,6 @@ def test_the_benchmark_replaces_its_section_and_passes_options_on(
     laid = held["scanned"]["laid"]
     assert held["scanned"]["counts"]["prompts"] == laid["rows"]
     assert laid["harvest"] == 200
-    (folder,) = (tmp_path / "work").glob("event-20-by-10-in-600-seed-0")
+    (folder,) = warmed.glob("event-20-by-10-in-600-seed-0")
     run = json.loads((folder / "out" / "run.json").read_text())
     assert run["settings"]["min_accounts"] == 900

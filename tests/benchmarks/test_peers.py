@@ -146,10 +146,8 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def arguments(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
-    work = tmp_path / "work"
-    return ["--rows", str(ROWS), "--harvest", "0.2", "--threads", "1", "--work", str(work)]
+def arguments(warmed: Path) -> list[str]:
+    return ["--rows", str(ROWS), "--harvest", "0.2", "--threads", "1", "--work", str(warmed)]
 
 
 def outcomes(file: Path) -> dict[str, dict[str, Any]]:

@@ -238,26 +238,23 @@ def test_the_benchmark_replaces_its_section(
     assert not list((tmp_path / "work").rglob("vectors"))
 
 
-def test_a_rich_dump_has_a_section_of_its_own(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+def test_a_rich_dump_has_a_section_of_its_own(tmp_path: Path, warmed: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- scale-fast-rich -->\n<!-- /scale-fast-rich -->\n")
-    work = tmp_path / "work"
-    arguments = ["--clusters", "rich", "--rows", "300", "--threads", "1", "--work", str(work), "--docs", str(page)]
+    arguments = ["--clusters", "rich", "--rows", "300", "--threads", "1", "--work", str(warmed), "--docs", str(page)]
     assert scale.main(arguments) == 0
     assert "`python -m benchmarks.scale --clusters rich --rows 300 --encoder fast" in page.read_text()
-    assert (work / "rich-rows-300-seed-0-harvest-0.005" / "dump").is_dir()
+    assert (warmed / "rich-rows-300-seed-0-harvest-0.005" / "dump").is_dir()
 
 
 def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
     kept = tmp_path / "kept.json"
-    stale = tmp_path / "work" / "rows-600-seed-0-harvest-0.1" / "keep" / "stale"
+    stale = warmed / "rows-600-seed-0-harvest-0.1" / "keep" / "stale"
     stale.parent.mkdir(parents=True)
     stale.touch()
-    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(tmp_path / "work")]
+    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(warmed)]
     assert scale.main([*arguments, "--again", "0.5", "--json", str(kept)]) == 0
     (held,) = json.loads(kept.read_text())
     assert held["counts"]["prompts"] == 600
@@ -274,13 +271,10 @@ def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
     assert run["settings"]["work"] == str(stale.parent)
 
 
-def test_later_rows_may_be_scanned_into_a_state_alone(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+def test_later_rows_may_be_scanned_into_a_state_alone(tmp_path: Path, warmed: Path) -> None:
     kept, page = tmp_path / "kept.json", tmp_path / "page.md"
     page.write_text("<!-- scale-fast-state -->\n<!-- /scale-fast-state -->\n")
-    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(tmp_path / "work")]
+    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(warmed)]
     assert scale.main([*arguments, "--again", "0.5", "--state", "--json", str(kept), "--docs", str(page)]) == 0
     (held,) = json.loads(kept.read_text())
     assert held["counts"]["prompts"] == 600

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.stream import SCENARIOS, lay, main
+from benchmarks import stream
+from benchmarks.stream import SCENARIOS, Scenario, lay, main
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
+
+SMALL = tuple(
+    replace(one, waves=tuple(replace(wave, accounts=wave.accounts // 2) for wave in one.waves)) for one in SCENARIOS
+)
+"""The scenarios with half the accounts: enough for a window of sixteen days, too few for one of eight."""
 
 
 def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
@@ -20,10 +27,21 @@ def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
         assert all(f"{scenario.name}/{i}" in names for i in range(len(scenario.waves)))
 
 
-@pytest.mark.parametrize(("options", "carried"), [(("--window", "8d"), False), (("--window", "16d", "--carry"), True)])
+@pytest.mark.parametrize(
+    ("options", "carried", "scenarios"),
+    [(("--window", "8d"), False, SCENARIOS), (("--window", "16d", "--carry"), True, SMALL)],
+    ids=("options0-False", "options1-True"),
+)
 def test_campaigns_keep_their_ids(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], carried: bool
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    carried: bool,
+    scenarios: tuple[Scenario, ...],
 ) -> None:
+    monkeypatch.setattr(stream, "SCENARIOS", scenarios)
     page = tmp_path / "page.md"
     page.write_text("<!-- stream -->\n<!-- /stream -->\n")
     work = [*("--work", str(tmp_path / "work")), *("--docs", str(page)), *("--json", str(tmp_path / "found.json"))]

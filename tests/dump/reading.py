@@ -7,6 +7,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Found:
         for batch in self.batches:
             batch.prompts.validate(full=True)
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """The prompts."""
         return [row for batch in self.batches for row in batch.prompts.to_pylist()]

@@ -31,6 +31,7 @@ from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import unit
 from harvestdetect.util.texts import Texts, write_texts
 from harvestdetect.util.words import has_runs
+from tests.once import forget_wording_model, keep_wording_model
 
 UNLEARNT_TEXT = "你好，世界"
 """The packaged model has not learnt its words; they get vectors of their own."""
@@ -61,9 +62,12 @@ def column(texts: Sequence[str]) -> Texts:
 
 
 @pytest.fixture(scope="module")
-def static() -> Encoder:
-    """Distilled into the user's cache folder the first time, so that later runs are quick."""
-    return load_encoder("wording", settings=Settings())
+def static(cache: Path) -> Encoder:
+    """Distilled into the user's cache folder the first time, so that later runs are quick. No other test uses it."""
+    forget_wording_model()
+    made = load_encoder("wording", settings=Settings())
+    keep_wording_model(cache)
+    return made
 
 
 @pytest.fixture(scope="module")

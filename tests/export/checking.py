@@ -1,4 +1,7 @@
-"""Reads each format with the program that others check it with."""
+"""Reads each format with the program that others check it with.
+
+Functions import these programs themselves: some take a second, and every test worker imports this module.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,20 @@ import io
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import jsonschema
-import networkx as nx
-import pymisp
-import stix2
-import stix2validator
-import xarf
-from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from typing import TYPE_CHECKING, Any
 
 from harvestdetect.util.escape import INVISIBLE
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pymisp
 
 
 @cache
 def _ocsf_validator() -> Any:
+    import jsonschema
+    from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
     schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.8.0"))
     found = schema.get_class_schema(class_name=schema.lookup_class_name_from_uid(class_uid=2004), profiles=[])
     return jsonschema.Draft202012Validator(found)
@@ -38,6 +40,9 @@ def ocsf_events(text: str) -> list[dict[str, Any]]:
 
 def stix_objects(text: str) -> list[dict[str, Any]]:
     """The objects of the bundle, each valid; ids of observables are those that the library computes."""
+    import stix2
+    import stix2validator
+
     results = stix2validator.validate_string(text, stix2validator.ValidationOptions(version="2.1"))
     assert results.is_valid, results.errors
     # 103: ids are no random UUIDs, because they depend on the content. 302: an address has no hash.
@@ -55,11 +60,16 @@ def stix_objects(text: str) -> list[dict[str, Any]]:
 
 @cache
 def _misp_data(name: str) -> Any:
+    import pymisp
+
     return json.loads((Path(pymisp.__file__).parent / "data" / name).read_text(encoding="utf-8"))
 
 
 def misp_event(text: str) -> pymisp.MISPEvent:
     """The event, valid by the schema and by the templates of its objects."""
+    import jsonschema
+    import pymisp
+
     plain = json.loads(text)
     validator = jsonschema.Draft4Validator(_misp_data("schema-lax.json"))
     assert not [f"{e.json_path}: {e.message}" for e in validator.iter_errors(plain)]
@@ -82,6 +92,8 @@ def misp_event(text: str) -> pymisp.MISPEvent:
 
 def xarf_reports(text: str) -> list[dict[str, Any]]:
     """The reports, each valid."""
+    import xarf
+
     reports = [json.loads(line) for line in text.splitlines()]
     for report in reports:
         result = xarf.parse(report)
@@ -93,6 +105,8 @@ def xarf_reports(text: str) -> list[dict[str, Any]]:
 
 def graph_of(text: str, name: str) -> nx.Graph:
     """The graph, bipartite and without parallel edges."""
+    import networkx as nx
+
     read = {"graphml": nx.read_graphml, "gexf": nx.read_gexf}[name]
     graph = read(io.BytesIO(text.encode()))
     assert type(graph) is nx.Graph

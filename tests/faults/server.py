@@ -1,7 +1,8 @@
 """Commands of the command line in processes of their own, without the two seconds that each takes to start.
 
-A process that has imported the library waits on a socket and forks for each command. The library of faults is loaded
-into it, and each command reads a plan of its own. Nothing of the library was used before a fork, only imported.
+A process that has imported the library and read the wording model waits on a socket and forks for each command. The
+library of faults is loaded into it, and each command reads a plan of its own. Nothing else of the library was used
+before a fork. A command whose plan watches the folder of the model reads it again.
 
 As a program (``python -m faults.server SOCKET``) it is that process; :class:`Server` starts it and talks to it.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -25,12 +27,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from harvestdetect.store.folder import cache_folder
 from tests.faults import Plan
+from tests.once import forget_wording_model, keep_wording_model
 
 __all__ = ["Done", "Server"]
 
 TIMEOUT: Final = 120.0
 """Seconds after which a command is killed; it counts as hanging."""
+IMPORTED: Final = (
+    *("harvestdetect.cli.main", "harvestdetect.cli.scan", "harvestdetect.pipeline", "harvestdetect.state"),
+    *("harvestdetect.report", "harvestdetect.serve.audit", "pyarrow.parquet", "scipy.sparse.csgraph", "scipy.special"),
+    *("faiss", "networkx", "jinja2", "rich.console", "rich.table"),
+)
+"""What a scan imports and takes long. Imported before the first fork; the rest follows after the first command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +96,24 @@ class Server:
             os.unlink(os.path.join(self._short, name))
         os.rmdir(self._short)
 
-    def run(self, arguments: Sequence[str | Path], plan: Plan | None = None, *, timeout: float = TIMEOUT) -> Done:
+    def run(
+        self,
+        arguments: Sequence[str | Path],
+        plan: Plan | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        largest_file: int | None = None,
+    ) -> Done:
         """Runs a command to its end.
 
         Args:
             arguments: of ``harvestdetect``; with ``@module:function`` first a function is called with the others.
             plan: under which it runs.
             timeout: seconds.
+            largest_file: bytes that no file may exceed, which a program sees as it sees a full disk.
+
+        Raises:
+            TimeoutError: the command took longer. It was killed and has ended.
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
         asked = {
@@ -100,6 +121,7 @@ class Server:
             "plan": None if plan is None else str(plan.write(folder)),
             "out": str(folder / "out"),
             "err": str(folder / "err"),
+            "largest_file": largest_file,
         }
         start = time.monotonic()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
@@ -109,6 +131,9 @@ class Server:
             try:
                 answer = talk.recv(100)
             except TimeoutError:
+                talk.shutdown(socket.SHUT_WR)
+                talk.settimeout(TIMEOUT)
+                talk.recv(100)  # comes when the command is dead
                 answer = b""
         if not answer:
             raise TimeoutError(f"no end after {timeout} s: {asked['arguments']}")
@@ -120,8 +145,9 @@ class Server:
 
 
 def _serve(path: str) -> None:
-    from harvestdetect.cli.main import main  # noqa: F401  imported before the first fork
-
+    for name in IMPORTED:
+        importlib.import_module(name)
+    _read_model()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path + ".new")
     listening.listen(64)
@@ -158,6 +184,29 @@ def _serve(path: str) -> None:
             os.kill(child, signal.SIGKILL)
 
 
+def _read_model() -> None:
+    """Reads the wording model for all commands."""
+    from harvestdetect import Settings
+    from harvestdetect.embed.encoders import load_encoder
+
+    keep_wording_model(_cache(), times=False)
+    load_encoder("wording", settings=Settings(cache=_cache()))
+
+
+def _cache() -> Path:
+    """The cache folder of the tests."""
+    named = os.environ.get("HARVESTDETECT_CACHE")
+    return cache_folder(Path(named) if named else None)
+
+
+def _watches_model(plan: str) -> bool:
+    """Whether a plan can strike a file of the model."""
+    models = (_cache() / "models").resolve()
+    lines = Path(plan).read_text(encoding="utf-8").splitlines()
+    watched = [Path(line.removeprefix("under ")) for line in lines if line.startswith("under ")]
+    return any(models.is_relative_to(path) or path.is_relative_to(models) for path in watched)
+
+
 def _import(file: Path, tried: set[str]) -> None:
     """Imports what a command had to import, for those after it."""
     with suppress(OSError):
@@ -183,11 +232,16 @@ def _run(asked: Mapping[str, Any]) -> None:
             os.dup2(handle, number)
             os.close(handle)
         before = set(sys.modules)
+        if asked["largest_file"] is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest_file"], resource.RLIM_INFINITY))
         if asked["plan"] is not None:
+            if _watches_model(asked["plan"]):
+                forget_wording_model()
             os.environ["HARVESTDETECT_FAULTS_PLAN"] = asked["plan"]
             if ctypes.CDLL(None).faults_load(asked["plan"].encode()):
                 raise RuntimeError("the plan cannot be read")
         code = _command(asked["arguments"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         new = [name for name in sys.modules if name not in before and "swig" not in name]
         Path(asked["out"]).with_name("modules").write_text("\n".join(new))
         atexit._run_exitfuncs()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvestdetect.serve.audit import AUDIT
+from harvestdetect.report import AUDIT
 from harvestdetect.state import open_state
 from tests.report.making import make_detection, make_finding, make_member
 from tests.serve.running import Client, running, state_of, with_prompts, written

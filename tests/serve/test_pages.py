@@ -9,7 +9,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harvestdetect.serve.audit import AUDIT
+from harvestdetect.report import AUDIT
 from harvestdetect.state import open_state
 from tests.report.making import HOSTILE, make_detection, make_finding
 from tests.serve.running import Client, Server, running, state_of, until, written

@@ -13,8 +13,8 @@ import pytest
 
 from harvestdetect import search as searching
 from harvestdetect.errors import LockedError
+from harvestdetect.report import AUDIT
 from harvestdetect.search import open_search
-from harvestdetect.serve.audit import AUDIT
 from harvestdetect.serve.searching import Searcher
 from harvestdetect.store.models import SEARCH, remove_indexes
 from tests.report.making import HOSTILE, make_detection, make_finding

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harvestdetect.report import AUDIT
 from harvestdetect.serve import verdicts
-from harvestdetect.serve.audit import AUDIT, Audit
+from harvestdetect.serve.audit import Audit
 from harvestdetect.state import open_state
 from tests.serve.running import Client, Server
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +15,7 @@ from harvestdetect.data import Detection
 from harvestdetect.report import write_outputs
 from harvestdetect.simulate import simulate
 from harvestdetect.store.folder import ArtifactFolder
+from tests.faults.server import Server
 
 ROWS = 3_000
 ANSWER = ("campaigns.jsonl", "accounts.csv", "prompts.parquet", "candidates.jsonl", "rejects.jsonl")
@@ -125,28 +121,27 @@ def test_a_damaged_folder_is_made_again(made: Made, worked: Worked, tmp_path: Pa
     assert scan(made.files, work, tmp_path / "third")[0] == made.answer
 
 
-@pytest.mark.skipif(os.name != "posix", reason="processes are killed by signals")
-def test_a_scan_that_was_killed_goes_on(made: Made, tmp_path: Path) -> None:
+def test_a_scan_that_was_killed_goes_on(made: Made, commands: Server, tmp_path: Path) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
-    command = [
-        *(sys.executable, "-m", "harvestdetect", "scan", *map(str, made.files), "--out", str(out)),
+    arguments = [
+        *("scan", *map(str, made.files), "--out", str(out)),
         *("--encoder", "fast", "--quiet", "--work", str(work)),
     ]
     dice = random.Random(1)
-    start = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    took = time.monotonic() - start
+    took = commands.run(arguments).seconds
     expected = {name: (out / name).read_bytes() for name in ANSWER}
     assert expected == made.answer
+    killed = 0
     for _ in range(6):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(took * dice.uniform(0.2, 0.95))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        try:
+            commands.run(arguments, timeout=took * dice.uniform(0.05, 0.6))  # a run with a work folder is faster
+        except TimeoutError:
+            killed += 1
         # what was kept may be anything that a kill leaves
         for path in sorted(work.rglob("*.shard"))[:1]:
             path.unlink()
-    subprocess.run(command, check=True, capture_output=True)
+    assert killed
+    assert commands.run(arguments).code == 0
     assert {name: (out / name).read_bytes() for name in ANSWER} == made.answer
 
 

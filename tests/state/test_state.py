@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from harvestdetect.state.identity import Known, Matched, Seen, match, words_of
 from harvestdetect.state.reconcile import reconcile
 from harvestdetect.state.store import DATABASE
 from harvestdetect.store.tables import kept_digests
+from tests.faults.server import Server
 
 FAST = Settings(encoder="fast", workers=1, threads=1)
 DAY = 86_400
@@ -364,9 +366,9 @@ def test_what_is_not_utf8_is_no_verdict(state: State, what: str) -> None:
 # ---------------------------------------------------------------- nothing lost, nothing doubled
 
 
-def scan_command(state: Path, out: Path, cache: Path, *files: Path) -> list[str]:
+def scan_arguments(state: Path, out: Path, cache: Path, *files: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "harvestdetect", "scan", *map(str, files), "--state", str(state), "--out", str(out)),
+        *("scan", *map(str, files), "--state", str(state), "--out", str(out)),
         *("--encoder", "fast", "--workers", "1", "--threads", "1", "--cache", str(cache), "--quiet"),
     ]
 
@@ -386,52 +388,51 @@ KILLS = int(os.environ.get("HARVESTDETECT_KILLS", "5"))
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    days: Callable[[str, int], Path], cache: Path, tmp_path_factory: pytest.TempPathFactory
+    days: Callable[[str, int], Path], cache: Path, commands: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[Path], dict[str, Any], float]:
     """Files, what a run makes of them, and how long it takes."""
     files, folder = [days("one", d) for d in range(3)], tmp_path_factory.mktemp("undisturbed")
-    command = scan_command(folder / "state", folder / "out", cache, *files)
-    warm = scan_command(folder / "warm", folder / "out", cache, *files)
-    subprocess.run(warm, check=True, stdout=subprocess.DEVNULL)  # the first may have to make the model
-    start = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return files, summary(folder / "state"), time.monotonic() - start
+    warm = commands.run(scan_arguments(folder / "warm", folder / "out", cache, *files))  # it imports more than others
+    done = commands.run(scan_arguments(folder / "state", folder / "out", cache, *files))
+    assert (warm.code, done.code) == (0, 0)
+    return files, summary(folder / "state"), done.seconds
 
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_that_is_killed_is_made_up_for(
-    number: int, undisturbed: tuple[list[Path], dict[str, Any], float], cached: Settings, tmp_path: Path
+    number: int,
+    undisturbed: tuple[list[Path], dict[str, Any], float],
+    cached: Settings,
+    commands: Server,
+    tmp_path: Path,
 ) -> None:
     files, expected, seconds = undisturbed
     assert cached.cache is not None
-    command = scan_command(tmp_path / "state", tmp_path / "out", cached.cache, *files)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    time.sleep(random.Random(number).uniform(0.2, 1.0) * seconds)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    arguments = scan_arguments(tmp_path / "state", tmp_path / "out", cached.cache, *files)
+    with suppress(TimeoutError):  # a run that was faster than the first has ended before it is killed
+        commands.run(arguments, timeout=random.Random(number).uniform(0.05, 1.0) * seconds)
+    assert commands.run(arguments).code == 0
     assert summary(tmp_path / "state") == expected
 
 
 @pytest.mark.parametrize("limit", [9_000, 40_000, 120_000])
 def test_a_disk_that_is_full_loses_nothing(
-    limit: int, undisturbed: tuple[list[Path], dict[str, Any], float], cached: Settings, tmp_path: Path
+    limit: int,
+    undisturbed: tuple[list[Path], dict[str, Any], float],
+    cached: Settings,
+    commands: Server,
+    tmp_path: Path,
 ) -> None:
     """No file may grow beyond a limit, which a program sees as it sees a full disk."""
-    import resource
-
     files, expected, _ = undisturbed
     assert cached.cache is not None
-    command = scan_command(tmp_path / "state", tmp_path / "out", cached.cache, *files)
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-
-    done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=limited)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "internal error" not in done.stderr
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    arguments = scan_arguments(tmp_path / "state", tmp_path / "out", cached.cache, *files)
+    done = commands.run(arguments, largest_file=limit)
+    assert done.code == 1
+    assert done.err.startswith("harvestdetect: ")
+    assert "Traceback" not in done.err
+    assert "internal error" not in done.err
+    assert commands.run(arguments).code == 0
     assert summary(tmp_path / "state") == expected
 
 
@@ -696,8 +697,8 @@ def test_watch_scans_until_it_is_told_to_stop(
     days: Callable[[str, int], Path], cached: Settings, tmp_path: Path
 ) -> None:
     assert cached.cache is not None
-    scan = scan_command(tmp_path / "state", tmp_path / "out", cached.cache, days("one", 0))
-    command = [*scan[:3], "watch", *scan[4:], "--every", "1h"]
+    scan = scan_arguments(tmp_path / "state", tmp_path / "out", cached.cache, days("one", 0))
+    command = [sys.executable, "-m", "harvestdetect", "watch", *scan[1:], "--every", "1h"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for _ in range(300):
         if (tmp_path / "out" / "run.json").exists():

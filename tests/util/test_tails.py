@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from harvestdetect.util.tails import (
     adjusted_p,
@@ -22,14 +23,22 @@ COUNTS = np.array([0, 1, 2, 3, 7, 30, 200, 5_000])
 MEANS = np.array([1e-300, 1e-9, 0.03, 1.0, 2.5, 29.0, 190.0, 4_000.0])
 
 
-def test_poisson_tails() -> None:
+@pytest.fixture(scope="module")
+def stats() -> Any:
+    """``scipy.stats``, which takes too long for every test worker to import it."""
+    from scipy import stats
+
+    return stats
+
+
+def test_poisson_tails(stats: Any) -> None:
     counts, means = np.meshgrid(COUNTS, MEANS)
     assert np.array_equal(poisson_log_tail(counts, means), stats.poisson.logsf(counts - 1, means))
     assert np.array_equal(poisson_log_below(counts, means), stats.poisson.logcdf(counts, means))
     assert float(poisson_log_tail(12, 2.5)) == stats.poisson.logsf(11, 2.5)
 
 
-def test_binomial_tail() -> None:
+def test_binomial_tail(stats: Any) -> None:
     counts, draws, chance = np.meshgrid(COUNTS, [0, 1, 2, 9, 31, 4_000], [0.0, 1e-12, 0.02, 0.5, 0.97, 1.0])
     theirs = stats.binom.logsf(counts - 1, draws, chance)
     assert binomial_log_tail(counts, draws, chance) == pytest.approx(theirs, rel=1e-11, abs=1e-11)
@@ -38,7 +47,7 @@ def test_binomial_tail() -> None:
 
 
 @given(total=st.integers(1, 3_000), marked=st.integers(0, 400), drawn=st.integers(0, 400), count=st.integers(-1, 401))
-def test_hypergeometric_tail(total: int, marked: int, drawn: int, count: int) -> None:
+def test_hypergeometric_tail(stats: Any, total: int, marked: int, drawn: int, count: int) -> None:
     marked, drawn = min(marked, total), min(drawn, total)
     theirs = float(stats.hypergeom.sf(count - 1, total, marked, drawn))
     ours = hypergeometric_tail(count, total=total, marked=marked, drawn=drawn)
@@ -63,16 +72,16 @@ def test_more_than_there_are_is_an_error(marked: int, drawn: int) -> None:
 
 @pytest.mark.parametrize("freedom", [2, 4, 8, 90])
 @pytest.mark.parametrize("value", [0.0, 0.4, 9.0, 300.0, 1_400.0])
-def test_chi_squared_tail(freedom: int, value: float) -> None:
+def test_chi_squared_tail(stats: Any, freedom: int, value: float) -> None:
     assert chi2_tail(value, freedom) == stats.chi2.sf(value, freedom)
 
 
 @pytest.mark.parametrize("freedom", [2, 4, 8, 90])
 @pytest.mark.parametrize("chance", [0.01, 0.5, 0.95, 0.999])
-def test_chi_squared_quantile(freedom: int, chance: float) -> None:
+def test_chi_squared_quantile(stats: Any, freedom: int, chance: float) -> None:
     assert chi2_quantile(chance, freedom) == stats.chi2.ppf(chance, freedom)
 
 
 @given(p_values=st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=30))
-def test_adjusted_p_values(p_values: list[float]) -> None:
+def test_adjusted_p_values(stats: Any, p_values: list[float]) -> None:
     assert adjusted_p(p_values).tolist() == stats.false_discovery_control(p_values).tolist()
