@@ -105,8 +105,7 @@ def ingest(
 ) -> Ingested:  # fmt: skip
     """Reads the files that the state does not have.
 
-    Each is in the state as soon as it is read, unless it or the clock gives cause to doubt the clock: then all are read
-    first.
+    Each is in the state as soon as it is read. If the clock is in doubt, all files are read first.
 
     Args:
         dumps: their files.
@@ -134,11 +133,11 @@ def ingest(
 
     for file in dumps.files():
         sha256 = file.sha256()
-        if sha256 is not None and sha256 not in earlier.again and _has(store, sha256, moment):
+        if sha256 is not None and earlier.has(store, sha256, moment):
             done.known.append(file.name)
             done.known_digests.add(sha256)
             continue
-        before, whole = (len(done.rejects), done.reject_count), WholeFiles()
+        before, count, whole = len(done.rejects), done.reject_count, WholeFiles()
         with ParallelPreparer(shards.cutting, take, engine=engine, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
@@ -149,22 +148,16 @@ def ingest(
         if read is None:
             done.whole.join(whole)
             continue
-        if read.sha256 not in earlier.again and _has(
-            store, read.sha256, moment
-        ):  # what cannot be read twice shows its digest at its end
+        if earlier.has(store, read.sha256, moment):  # what cannot be read twice shows its digest at its end
             done.known.append(read.name)
-            del done.rejects[before[0] :]
-            done.reject_count = before[1]
+            del done.rejects[before:]
+            done.reject_count = count
             continue
-        done.read_rows += read.rows
-        done.whole.join(whole)
         earlier.marks.pop(read.sha256, None)
         taking.take(_Read(read, span, rows, whole))
     taking.finish()
     _add_unlisted(store, earlier.marks, done, tell)
-    for sentence in dumps.left_out.sentences():
-        tell(sentence)
-    _tell_known(done, tell)
+    _tell_known(dumps, done, tell)
     return done
 
 
@@ -176,6 +169,10 @@ class _Earlier:
     """SHA-256 -> figures of a file that has no prepared file of its own."""
     again: frozenset[str]
     """Those of them that are read again if they are given, because their rejects are listed nowhere."""
+
+    def has(self, store: Store, sha256: str, moment: Moment) -> bool:
+        """Whether a file need not be read."""
+        return sha256 not in self.again and _has(store, sha256, moment)
 
 
 def _add_unlisted(store: Store, marks: Mapping[str, Unreported], done: Ingested, tell: Tell) -> None:
@@ -268,6 +265,8 @@ class _Taking:
         return beside
 
     def take(self, read: _Read) -> None:
+        self._done.read_rows += read.file.rows
+        self._done.whole.join(read.whole)
         guard = self._moment.guard
         self._spans.append(read.span)
         if guard is not None and (guard.doubts(read.span) or self._waiting):
@@ -331,7 +330,9 @@ def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
     return batch.files[-1] if batch.files else None
 
 
-def _tell_known(done: Ingested, tell: Tell) -> None:
+def _tell_known(dumps: Dumps, done: Ingested, tell: Tell) -> None:
+    for sentence in dumps.left_out.sentences():
+        tell(sentence)
     if done.known:
         tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     for name, other in done.superseded[:MAX_TOLD]:
