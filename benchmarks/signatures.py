@@ -7,7 +7,8 @@
 Two dumps of each world have the same campaigns with other accounts, fillings, times and neighbours
 (:mod:`benchmarks.signature_pairs`). The first is scanned, and every finding with a planted campaign is exported, as a
 provider exports what its analysts have confirmed. The second is scanned with these signatures. Then innocent dumps
-(:mod:`benchmarks.innocents`) are scanned with the signatures of all worlds.
+(:mod:`benchmarks.innocents`) are scanned with the signatures of all worlds. Dumps that lie in the folder of ``--work``
+are used again, because they do not depend on the detector.
 
 Whoever tries to rebuild prompts gets everything but the prompts of one account: the secret, every filling of the first
 dump, and every sequence of words in it. The table says how many hashes of the file they explain, and how many of these
@@ -19,14 +20,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from benchmarks.innocents import lay as lay_innocent
 from benchmarks.pages import publish
-from benchmarks.planting import write
+from benchmarks.planting import PlantedDump, write
 from benchmarks.real_texts import Half
 from benchmarks.signature_pairs import SIDES, lay_side
 from benchmarks.world_sources import data_missing
@@ -37,6 +39,10 @@ from harvestdetect.simulate.evaluate import Planted, read_truth
 __all__ = ["Matched", "main", "score", "tables"]
 
 KINDS: Final = "game,irc,forum,git,chat,service"
+DUMP: Final = "prompts.jsonl.gz"
+"""Name of the dumps that :func:`benchmarks.planting.write` writes."""
+WHOLE: Final = "whole"
+"""File that marks the folder of a dump that was written to its end."""
 MOSTLY: Final = 0.5
 """Share of the accounts of a group that must be of a planted campaign for the group to be that campaign."""
 
@@ -108,7 +114,7 @@ def tables(found: Sequence[Matched], innocents: Mapping[str, tuple[int, int]], a
 
     Args:
         found: of all pairs.
-        innocents: kind -> rows of its dump, and groups that some signature fitted.
+        innocents: kind -> prompts of its dump, and groups that some signature fitted.
         attack: figures of the attempts to rebuild prompts.
     """
     campaigns = sorted({(one.world, one.campaign) for one in found})
@@ -128,9 +134,9 @@ def tables(found: Sequence[Matched], innocents: Mapping[str, tuple[int, int]], a
         f"{sum(again.values())} of {len(campaigns)} exported campaigns are found again; of those whose signature has a "
         f"template, {sum(again[pair] for pair in worded)} of {len(worded)}.",
         "",
-        "| innocent dump | rows | groups that a signature fits |",
+        "| innocent dump | prompts | groups that a signature fits |",
         "|---|--:|--:|",
-        *(f"| {kind} | {rows:,} | {count} |" for kind, (rows, count) in innocents.items()),
+        *(f"| {kind} | {prompts:,} | {count} |" for kind, (prompts, count) in innocents.items()),
         "",
         f"All {attack['tried']:,} sequences of words of the first dumps were tried on {attack['hashes']:,} hashes: "
         f"{attack['explained']:,} hashes are explained, {attack['filled']:,} of them by a sequence with a word that "
@@ -141,6 +147,25 @@ def tables(found: Sequence[Matched], innocents: Mapping[str, tuple[int, int]], a
 
 
 # ---------------------------------------------------------------- running
+
+
+def _texts(given: argparse.Namespace) -> str:
+    """Names the texts that the dumps are made of."""
+    return "grammar" if given.data is None else str(given.half)
+
+
+def _laid(folder: Path, lay: Callable[[], PlantedDump]) -> Path:
+    """A dump and its truth in a folder, laid unless both are there.
+
+    Args:
+        folder: of the dump.
+        lay: makes it.
+    """
+    dump = folder / DUMP
+    if not (folder / WHOLE).exists():
+        write(lay(), folder)
+        (folder / WHOLE).touch()
+    return dump
 
 
 def _detected(dump: Path, shared: Any = None) -> Detection:
@@ -158,9 +183,10 @@ def _pair(world: Any, seed: int, given: argparse.Namespace, keys: Any, work: Pat
 
     dumps = []
     for side in range(SIDES):
-        laid = lay_side(world, side, half=given.half, seed=seed, rows=given.rows, data=given.data)
-        dumps.append(write(laid, work / f"{world}-{seed}-{side}"))
-        _say(f"{world}, seed {seed}, side {side}: {len(laid.rows):,} rows of {laid.accounts:,} accounts")
+        folder = work / "-".join((_texts(given), world, str(seed), str(side), str(given.rows)))
+        lay = partial(lay_side, world, side, half=given.half, seed=seed, rows=given.rows, data=given.data)
+        dumps.append(_laid(folder, lay))
+        _say(f"{world}, seed {seed}: side {side} is laid")
     first = _detected(dumps[0])
     out = dumps[0].parent / "scan"
     write_outputs(first, out)
@@ -255,13 +281,17 @@ def _measured(given: argparse.Namespace, work: Path) -> str:
             attack = {n: (v if n == "least" else attack.get(n, 0) + v) for n, v in tried.items()}
     innocents = {}
     for kind in given.kinds:
-        laid = lay_innocent(
-            kind, half=given.half, seed=given.first_seed, rows=given.innocent_rows, data=given.data, metadata=True
-        )
-        dump = write(laid, work / f"innocent-{kind}")
-        fits = _detected(dump, Shared(files=tuple(files), secret=keys.secret)).signatures
-        innocents[kind] = len(laid.rows), len(fits)
-        _say(f"{kind}: {len(laid.rows):,} rows, {len(fits)} fits")
+        folder = work / "-".join((_texts(given), kind, str(given.first_seed), str(given.innocent_rows)))
+        dump = _laid(
+            folder,
+            partial(
+                lay_innocent, kind, half=given.half, seed=given.first_seed, rows=given.innocent_rows, data=given.data,
+                metadata=True,
+            ),
+        )  # fmt: skip
+        found_there = _detected(dump, Shared(files=tuple(files), secret=keys.secret))
+        innocents[kind] = int(found_there.counts["prompts"]), len(found_there.signatures)
+        _say(f"{kind}: {innocents[kind][0]:,} prompts, {innocents[kind][1]} fits")
     return tables(found, innocents, attack)
 
 
@@ -281,7 +311,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=20_000, help="about the number of rows of a dump of a pair")
     parser.add_argument("--kinds", default=KINDS, help="kinds of innocent dumps, with commas; empty for none")
     parser.add_argument("--innocent-rows", type=int, default=8_000)
-    parser.add_argument("--work", type=Path, help="folder for dumps and keys; a temporary one unless named")
+    parser.add_argument(
+        "--work", type=Path, help="folder for dumps and keys, kept for the next time; a temporary one unless named"
+    )
     parser.add_argument("--docs", type=Path, help="Markdown page whose section is replaced")
     given = parser.parse_args(arguments)
     given.world = given.world.split(",")

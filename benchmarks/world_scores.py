@@ -87,6 +87,7 @@ def score(scanned: Mapping[str, Any], truth: Sequence[Planted], *, world: str, s
             "innocents": len(innocents),
             "innocents_hit": sorted(r.name for r in scores.rows if r.name in innocents and r.found),
             "average_precision": scores.ranking_average_precision,
+            "average_precision_others": _ranking_of_others(found, truth),
         },
         "kinds": kinds,
         "seconds": scanned["seconds"],
@@ -151,6 +152,13 @@ def _judged(kinds: Sequence[Result]) -> Result:
         "guilty": sum(k["accepted_guilty"] for k in kinds) / all_accepted if all_accepted else None,
         "found": sum(k["found"] for k in kinds),
     }
+
+
+def _ranking_of_others(found: Sequence[Found], truth: Sequence[Planted]) -> float | None:
+    """The average precision of the ranking without campaigns of one prompt an account, and without their findings."""
+    apart = frozenset[str]().union(*(g.accounts for g in truth if g.name in ONE_PROMPT))
+    left = [f for f in found if 2 * len(f.accounts & apart) < len(f.accounts)]
+    return evaluate(left, [g for g in truth if g.name not in ONE_PROMPT]).ranking_average_precision
 
 
 def _flagged(found: Sequence[Found], groups: Sequence[Planted]) -> Result:
@@ -292,6 +300,7 @@ _TOTALS: Final = (
     ("account precision, all campaigns", _figure("real", "precision")),
     ("account precision, recommended only", _figure("real", "recommended_precision")),
     ("ranking average precision", _figure("real", "average_precision")),
+    ("the same without one prompt an account", _figure("real", "average_precision_others")),
     ("alarms", _figure("real", "alarms", digits=1)),
     ("alarms at urgent", _figure("real", "alarms_urgent", digits=1)),
     ("innocent groups behind an alarm", _figure("real", "innocents_hit", digits=1)),

@@ -6,8 +6,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from harvestdetect.arguments import check_function, shown
 from harvestdetect.context import Progress, open_context, silent
 from harvestdetect.data import Batch, Detection, Prompt
 from harvestdetect.dump import batches_of, given
@@ -17,7 +19,7 @@ from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.calibration import Calibration, Half, fit_calibration, half_of
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.pipeline import Scan, bars, run_scan
-from harvestdetect.settings import Settings
+from harvestdetect.settings import Settings, settings_of
 
 __all__ = ["Calibrated", "calibrate"]
 
@@ -58,11 +60,13 @@ def calibrate(
 
     Raises:
         InputError: the dump has no prompts.
-        UsageError: ``read`` is an iterator, which can be read only once.
+        UsageError: ``read`` is an iterator, which can be read only once, or an argument is of another type.
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
             :func:`harvestdetect.pipeline.detect`.
     """
-    settings = (settings or Settings()).replace(calibration=None, make_map=False)
+    for name, function in (("notes", notes), ("check", check)):
+        check_function(function, name, "a function")
+    settings = settings_of(settings).replace(calibration=None, make_map=False)
     opened = _opener(read, settings)
 
     def scanned(half: int | None) -> Scan:
@@ -89,11 +93,25 @@ def calibrate(
     return Calibrated(calibration=calibration, detection=whole.detection, candidates=len(whole.measured))
 
 
+def _entered(read: Callable[[], Any]) -> AbstractContextManager[Iterable[Batch]]:
+    """What a function that opens the dump gives.
+
+    Raises:
+        UsageError: it is no context.
+    """
+    opened = read()
+    if not isinstance(opened, AbstractContextManager):
+        raise UsageError(
+            "read must be a function that opens the dump as a context, such as lambda: closing(read_dumps(paths)); "
+            f"it returned {shown(opened)}"
+        )
+    return opened
+
+
 def _opener(source: Any, settings: Settings) -> Callable[[], AbstractContextManager[Iterable[Batch]]]:
     """What opens a source anew each time."""
-    if callable(source):
-        opener: Callable[[], AbstractContextManager[Iterable[Batch]]] = source
-        return opener
+    if callable(source) and not isinstance(source, type):
+        return partial(_entered, source)
     if isinstance(source, Iterator):
         raise UsageError(
             "calibrate reads its source three times, and an iterator can be read once; give paths, a table or a list"

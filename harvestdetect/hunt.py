@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Judged, Scale, with_seeded
+from harvestdetect.report.format import least_claimed, probability
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.arrays import Ints32, unit
@@ -27,8 +28,6 @@ __all__ = ["Hunted", "hunted", "result_sentences"]
 
 MOSTLY: Final = 0.5
 """Share of the accounts of a candidate that must be in a finding for it to be named. It decides nothing. Chosen."""
-SUREST: Final = 0.001
-"""Probability beyond which none smaller, or larger on the other side, is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +91,14 @@ def hunted(
     return Hunted(judged=judged, scan=scan, templates=more.templates)
 
 
-def result_sentences(candidates: Sequence[Candidate]) -> list[str]:
-    """What became of the seeds, a sentence for each candidate that they gave or led to."""
+def result_sentences(candidates: Sequence[Candidate], ledger: Mapping[str, Any]) -> list[str]:
+    """What became of the seeds, a sentence for each candidate that they gave or led to.
+
+    Args:
+        candidates: all that were judged.
+        ledger: that judged, see :attr:`harvestdetect.data.Detection.ledger`.
+    """
+    least = least_claimed(ledger)
     found = []
     tiers = {one.campaign_id: one.tier for one in candidates if one.ways != ("seed",)}
     for one in candidates:
@@ -106,7 +111,7 @@ def result_sentences(candidates: Sequence[Candidate]) -> list[str]:
         known = _known(one, tiers)
         found.append(
             f"{what}: {one.accounts:,} accounts, {one.prompts:,} prompts, a campaign with a probability "
-            f"{_probability(one.probability)}, if the seeds were chosen without knowing what is measured"
+            f"of {probability(one.probability, least=least)}, if the seeds were chosen without knowing what is measured"
             + (f"; {known}" if known else "")
         )
     return found
@@ -123,10 +128,3 @@ def _known(candidate: Candidate, tiers: Mapping[str, Tier | None]) -> str:
         if tiers.get(near.campaign_id) is not None and near.shared >= MOSTLY * candidate.accounts:
             return f"{near.shared:,} of its accounts are in {near.campaign_id}, which the scan finds without the seeds"
     return ""
-
-
-def _probability(value: float) -> str:
-    """A probability in words. The ledger claims none beyond 99.9 %."""
-    if value > 1 - SUREST:
-        return f"over {1 - SUREST:.1%}"
-    return f"under {SUREST:.1%}" if value < SUREST else f"of {value:.1%}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from harvestdetect.accounts.kin import Kin
 from harvestdetect.accounts.seeds import Seeds
+from harvestdetect.arguments import check_function, check_kinds, items_of
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import Volumes, assign_prompts, verbatim_clusters, volumes
 from harvestdetect.cluster.postings import Postings
@@ -49,7 +50,7 @@ from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.triage import ranked
 from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.maps import map_table
-from harvestdetect.settings import Settings
+from harvestdetect.settings import Settings, settings_of
 from harvestdetect.signatures.cells import codebook_of, fits
 from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
 from harvestdetect.stages import (
@@ -131,14 +132,18 @@ def detect(
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
         ColumnsError: a table, or the rows, have no column for the account or the prompt.
         InputError: a dump or a table cannot be read.
-        UsageError: the source is of another type, or a value of a row is.
+        UsageError: the source, a value of a row or another argument is of another type.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
         SignatureError: ``shared`` needs another secret than the one that is given.
     """
-    settings = settings or Settings()
+    settings = settings_of(settings)
+    check_function(notes, "notes", "a function that takes a sentence")
+    check_kinds((("seeds", seeds, Seeds), ("shared", shared, Shared), ("new_since", new_since, int)))
+    leave_out = items_of(leave_out, "leave_out", 'a list of families, such as ("time",)', str)
+    signatures = items_of(signatures, "signatures", "a list of Signature", Signature)
     context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
     read = source if isinstance(source, Window) else given(source, settings)
     return run_scan(
@@ -147,7 +152,9 @@ def detect(
 
 
 def bars(progress: Progress | bool | None) -> Progress | None:
-    """What opens progress bars, see :func:`detect`."""
+    """What opens progress bars, see :func:`detect`. Raises a UsageError for another value."""
+    if progress is not None and not isinstance(progress, bool):
+        check_function(progress, "progress", "True, or a function that opens a bar")
     return progress if callable(progress) else bar_for if progress else None
 
 
@@ -161,7 +168,7 @@ def estimated(source: Source | Given, *, settings: Settings | None = None) -> De
     Returns:
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
-    settings = settings or Settings()
+    settings = settings_of(settings)
     prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
     registry, _ = load_references(context)
@@ -405,7 +412,7 @@ def _judge(
             judged, memberships, scan, volume=requests, templates=templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
-        for sentence in result_sentences(conclusions.candidates) if seeds is not None else ():
+        for sentence in result_sentences(conclusions.candidates, conclusions.ledger) if seeds is not None else ():
             context.note(sentence)
     return _Ended(judged=judged, scan=scan, conclusions=conclusions)
 
@@ -486,7 +493,7 @@ def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:
     """
     for name in names:
         if name not in get_args(Family):
-            raise SettingsError(f"leave_out knows {', '.join(get_args(Family))}, not {name!r}")
+            raise SettingsError(f"leave_out knows {', '.join(get_args(Family))}, not {name!a}")
     if names:
         context.note(f"evidence left out: {', '.join(sorted(set(names)))}")
     return frozenset(names)

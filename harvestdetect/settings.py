@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import os
 import re
 import tomllib
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from harvestdetect.arguments import named_values, path_of, wrong
 from harvestdetect.errors import SettingsError
 
-__all__ = ["ENVIRONMENT_PREFIX", "REPORT_PLACEHOLDERS", "Settings", "load_settings", "number_text"]
+__all__ = ["ENVIRONMENT_PREFIX", "REPORT_PLACEHOLDERS", "Settings", "load_settings", "number_text", "settings_of"]
 
 ENVIRONMENT_PREFIX = "HARVESTDETECT_"
 """Beginning of the names of environment variables."""
@@ -41,12 +43,16 @@ _MOST: Final = 2**31 - 1
 """Largest value of a setting that is counted in 32 bits, such as rows, accounts and bytes of a line."""
 
 
+@named_values(what="setting", example='Settings(encoder="fast")', error=SettingsError)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How a scan reads, compares, clusters, links and judges.
 
+    A path may be given as a text, and a number may be one of numpy.
+
     Raises:
-        SettingsError: a value is out of its range. The message names the setting, the range and the value.
+        SettingsError: a setting is unknown, or a value is out of its range. The message names the setting, the range
+            and the value.
     """
 
     # reading
@@ -175,6 +181,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every range."""
+        self._make_plain()
         self._one_of("encoder", ENCODERS)
         self._one_of("selection", SELECTIONS)
         self._one_of("format", FORMATS)
@@ -231,8 +238,23 @@ class Settings:
         self._check_report_url()
         self._check_pairs()
 
+    def _make_plain(self) -> None:
+        """Makes paths of texts, and numbers of Python of those of numpy."""
+        for name in PATHS:
+            value = getattr(self, name)
+            if isinstance(value, str) and value and "\0" not in value:
+                object.__setattr__(self, name, Path(value))
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, int | float | str | None) or not isinstance(value, numbers.Real):
+                continue
+            object.__setattr__(self, f.name, int(value) if isinstance(value, numbers.Integral) else float(value))
+
     def _check_pairs(self) -> None:
-        """Checks the settings that depend on another one."""
+        """Checks the settings that depend on another one, and the pairs of the mapping."""
+        for name, column in self.mapping.items():
+            if not isinstance(name, str) or not isinstance(column, str):
+                raise SettingsError(f"mapping must be a table of names to column names, got {name!a}: {column!a}")
         if self.ray_address is not None and self.engine != "ray":
             raise SettingsError(f"ray_address needs the engine ray, got {self.engine}; leave it out, or name ray")
         if self.min_samples > self.k:
@@ -269,7 +291,7 @@ class Settings:
 
     def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
         value = getattr(self, name)
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             raise SettingsError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
     def _in_range(self, name: str, low: float | None, high: float | None) -> None:
@@ -295,9 +317,6 @@ class Settings:
         Raises:
             SettingsError: an unknown setting, or a value out of its range.
         """
-        unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)})
-        if unknown:
-            raise SettingsError(f"unknown setting {unknown[0]!r}; known: {', '.join(_names())}")
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -319,8 +338,21 @@ def number_text(value: float) -> str:
         return f"about {'-' if value < 0 else ''}1e+{math.log10(abs(value)):.0f}"
 
 
-def _names() -> list[str]:
-    return [f.name for f in dataclasses.fields(Settings)]
+def settings_of(value: object, argument: str = "settings") -> Settings:
+    """The settings that a caller gave; the defaults for None.
+
+    Args:
+        value: what was given.
+        argument: its name.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if value is None:
+        return Settings()
+    if not isinstance(value, Settings):
+        raise wrong(argument, "Settings or None", value, 'write Settings(encoder="fast")')
+    return value
 
 
 def load_settings(
@@ -338,11 +370,16 @@ def load_settings(
 
     Raises:
         SettingsError: the file cannot be read or parsed, a name is unknown, a value is out of its range.
+        UsageError: an argument is of another type.
     """
+    for name, given in (("environment", environment), ("flags", flags)):
+        if given is not None and not isinstance(given, Mapping):
+            raise wrong(name, "a dict of names to values, or None", given)
     values: dict[str, Any] = {}
     if file is not None:
+        file = path_of(file, "file", wanted="the path of a settings file")
         try:
-            values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+            values.update(tomllib.loads(file.read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
         except (ValueError, RecursionError) as error:  # a whole number of more than 4,300 digits is a ValueError too
@@ -353,7 +390,7 @@ def load_settings(
         if value is None:
             continue
         if name == "mapping":
-            value = {**_mapping(values), **value}
+            value = {**_mapping(values), **_mapping({name: value})}
         values[name] = value
     for name in PATHS:
         if isinstance(values.get(name), str):
@@ -362,7 +399,7 @@ def load_settings(
             except RuntimeError:
                 raise SettingsError(f"{name} names a home folder that is not known: {values[name]!r}") from None
     _mapping(values)
-    return Settings().replace(**values)
+    return Settings().replace(**{str(name): value for name, value in values.items()})
 
 
 def _mapping(values: Mapping[str, Any]) -> Mapping[str, str]:

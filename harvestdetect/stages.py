@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -138,7 +137,7 @@ def read_corpus(
         shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
         find_preambles=settings.find_preambles, kept_preambles=window.preambles if window else (),
     ) as builder:  # fmt: skip
-        for batch in _batches(source, builder, prepared=shards is not None, key=context.settings.pseudonyms):
+        for batch in _batches(source, builder, prepared=shards is not None, context=context):
             context.memory.check_reading(len(builder), batch)
             reject_count += len(batch.rejects) + batch.unlisted
             whole.add(batch.rejects)
@@ -168,11 +167,11 @@ def read_corpus(
     )  # fmt: skip
 
 
-def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, key: Path | None) -> Iterator[Batch]:
+def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, context: Context) -> Iterator[Batch]:
     """Adds each batch of a source to the builder and yields it.
 
-    If ``prepared`` is set, files of dumps are read through the builder's shards. ``key`` is the file with the key of
-    pseudonyms, for prompts that the caller has in memory.
+    If ``prepared`` is set, files of dumps are read through the builder's shards. Prompts that the caller has in memory
+    get pseudonyms as the settings of the context say.
     """
     if isinstance(source, Window):
         for position, (name, sha256) in enumerate(source.files):
@@ -181,8 +180,9 @@ def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, key: Pat
         for file in source.files():
             yield from builder.add_file(file.batches, file=file.position, name=file.name, sha256=file.sha256())
     else:
+        key = context.settings.pseudonyms
         pseudonyms = None if key is None else Pseudonyms.of_file(key)
-        for batch in batches_of(source, pseudonyms=pseudonyms):
+        for batch in batches_of(source, pseudonyms=pseudonyms, notes=context.note):
             builder.add(batch.prompts)
             yield batch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,29 @@ def test_the_first_example_of_the_python_page_finds_its_campaign(environment: di
     first = done.stdout.splitlines()[0]
     assert first.startswith("review c-")
     assert "40 accounts sent 480 prompts" in first
+
+
+def test_the_examples_of_the_search_page_find_a_campaign(environment: dict[str, str], tmp_path: Path) -> None:
+    text = (ROOT / "docs/search.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^harvestdetect (.+)$", text.split("```")[1], re.MULTILINE)
+    harvestdetect = [sys.executable, "-m", "harvestdetect"]
+    for command in commands[:3]:
+        fewer = ["--prompts", "3000"] if command.startswith("simulate") else []
+        done = subprocess.run(
+            [*harvestdetect, *shlex.split(command), *fewer],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    found = re.search(r"^(c-[0-9a-f]{10})  (?:urgent|review)", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    (block,) = blocks("docs/search.md")
+    done = subprocess.run(
+        [sys.executable, "-c", block],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert found[1] in done.stdout
+    assert "network#" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["docs/python.md", "docs/exports.md", "docs/search.md", "README.md"])

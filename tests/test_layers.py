@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "harvestdetect"
 
 ROOMS = (
-    *("__init__", "errors", "settings", "util", "data", "engines"),
+    *("__init__", "errors", "arguments", "settings", "util", "data", "engines"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
     *("report", "notebook", "maps", "context", "stages", "hunt", "incremental", "signatures", "assemble", "pipeline"),

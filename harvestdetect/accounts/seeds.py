@@ -25,6 +25,7 @@ from harvestdetect.data import Neighbors
 from harvestdetect.errors import InputError
 from harvestdetect.template.clusters import Source
 from harvestdetect.util.arrays import Bools, Floats32, Ints, Ints32, unique, unit
+from harvestdetect.util.small_files import small_bytes, small_text
 
 __all__ = ["SeedGroup", "Seeds", "compared_texts", "load_seeds", "seed_group"]
 
@@ -65,17 +66,10 @@ def load_seeds(file: Path) -> Seeds:
     Raises:
         InputError: it cannot be read, has nothing or too much, or a line is malformed.
     """
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read the seeds {file}: {error.strerror or error}") from None
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"the seeds {file} have more than {MOST_BYTES:,} bytes; give fewer")
-    try:
-        lines = raw.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"the seeds {file} are not UTF-8 text; write a text or a JSON object on each line") from None
+    name = f"the file of seeds {file}"
+    raw = small_bytes(file, name=name, most=MOST_BYTES, advice="give fewer seeds", error=InputError)
+    advice = "write a text or a JSON object on each line"
+    lines = small_text(raw, name=name, advice=advice, error=InputError).splitlines()
     texts: dict[str, None] = {}
     accounts: dict[str, None] = {}
     for number, line in enumerate(lines, start=1):

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from harvestdetect.alerts.digest import digest_event, digest_line, digest_message
 from harvestdetect.alerts.notices import notice_event, notice_line, notice_message
-from harvestdetect.alerts.render import pagerduty_event, slack_message, syslog_message
+from harvestdetect.alerts.render import WORDED, pagerduty_event, slack_message, syslog_message
 from harvestdetect.alerts.values import Channel, Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.errors import HarvestdetectError
 from harvestdetect.util.escape import cut, json_text, visible
@@ -95,7 +95,7 @@ def send(channel: Channel, record: Mapping[str, Any], *, closes: bool, now: floa
 
 
 def _without_text(record: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in record.items() if name != "excerpt"}
+    plain = {name: value for name, value in record.items() if name not in WORDED}
     if "campaigns" in plain:
         plain["campaigns"] = [_without_text(entry) for entry in plain["campaigns"]]
     return plain

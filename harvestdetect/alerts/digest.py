@@ -29,6 +29,7 @@ from harvestdetect.alerts.render import (
     slack_link,
     slack_text,
     syslog_line,
+    told,
     utf16_units,
 )
 from harvestdetect.data import TIERS
@@ -47,6 +48,8 @@ _CHANGES: Final = 3
 """Most sentences about the changes of a campaign."""
 _CHANGE: Final = 200
 """Longest sentence about a change, in characters."""
+_TITLE: Final = 160
+"""Longest title of a finding, in characters."""
 _EXCERPT: Final = 200
 """Longest excerpt of a template, in characters."""
 _LINE: Final = 200
@@ -114,6 +117,8 @@ def _entry(record: Mapping[str, Any]) -> dict[str, Any]:
     entry = {name: value for name, value in record.items() if name not in _LEFT_OUT}
     entry["summary"] = shortened(record["summary"], _SUMMARY)
     entry["changes"] = [shortened(text, _CHANGE) for text in record["changes"][:_CHANGES]]
+    if "title" in record:
+        entry["title"] = shortened(record["title"], _TITLE)
     if "excerpt" in record:
         entry["excerpt"] = shortened(record["excerpt"], _EXCERPT)
     return entry
@@ -143,7 +148,7 @@ def _sections(campaigns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         link = "".join(f" {text}" for text in slack_link(entry["report"]) if text.startswith("<"))
         line = (
             f"• *{'gone' if entry['kind'] == 'resolved' else entry['tier']}* `{mrkdwn(entry['campaign_id'], 250)}` "
-            f"{TITLES[entry['kind']]}: {mrkdwn(entry['summary'], _LINE)}{link}"
+            f"{TITLES[entry['kind']]}: {mrkdwn(told(entry), _LINE)}{link}"
         )
         if lines and size + utf16_units(line) + 1 > SLACK_TEXT:
             yield "\n".join(lines)

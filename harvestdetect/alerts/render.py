@@ -24,6 +24,7 @@ __all__ = [
     "PAGERDUTY_SEVERITY",
     "SYSLOG_SEVERITY",
     "TITLES",
+    "WORDED",
     "alert_record",
     "all_visible",
     "bounded_id",
@@ -41,6 +42,7 @@ __all__ = [
     "slack_text",
     "syslog_line",
     "syslog_message",
+    "told",
     "utf16_units",
 ]
 
@@ -75,6 +77,10 @@ TARGETS: Final = 20
 """Most capability targets in a record."""
 TARGET: Final = 100
 """Longest capability target in a record, in characters."""
+WORDED: Final = ("title", "excerpt")
+"""Fields of a record with words of prompts."""
+TITLE: Final = 300
+"""Longest title of a finding in a record, in characters."""
 EXCERPT: Final = 2_000
 """Longest excerpt of a template in a record, in characters."""
 REPORT: Final = 1_000
@@ -117,7 +123,7 @@ def alert_record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any
     Args:
         alert: very long texts in it are cut.
         key: idempotency key, by which a receiver recognises an alert that it has already got.
-        include_text: whether the record has words of the template.
+        include_text: whether the record has the title of the finding and words of the template.
     """
     record = {
         "version": 1,
@@ -139,7 +145,8 @@ def alert_record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any
         "run_started": iso_time(alert.run_started),
         "report": None if alert.report is None else shortened(alert.report, REPORT),
     }
-    return record | {"excerpt": shortened(alert.excerpt, EXCERPT)} if include_text and alert.excerpt else record
+    texts = {"title": shortened(alert.title, TITLE), "excerpt": shortened(alert.excerpt, EXCERPT)}
+    return record | {name: text for name, text in texts.items() if text and include_text}
 
 
 # ---------------------------------------------------------------- Slack
@@ -154,9 +161,10 @@ def slack_message(record: Mapping[str, Any]) -> dict[str, Any]:
     fields += [("Prompts", count(record["prompts"])), ("Seen", _seen(record))]
     if record.get("probability"):
         fields.append(("Probability", mrkdwn(record["probability"], 100)))
+    bold = f"*{mrkdwn(record['title'], TITLE)}*\n" if record.get("title") else ""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-        {"type": "section", "text": slack_text(mrkdwn(record["summary"], SLACK_TEXT))},
+        {"type": "section", "text": slack_text(f"{bold}{mrkdwn(record['summary'], SLACK_TEXT - 2 * TITLE)}")},
         {"type": "section", "fields": [slack_text(f"*{name}*\n{value}") for name, value in fields]},
     ]
     if record["changes"]:
@@ -167,7 +175,12 @@ def slack_message(record: Mapping[str, Any]) -> dict[str, Any]:
     if record["capability_targets"]:
         last.insert(0, "capability targets: " + mrkdwn(", ".join(record["capability_targets"]), 1_000))
     blocks.append({"type": "context", "elements": [slack_text(text) for text in last]})
-    return slack_frame(f"{title}: {mrkdwn(record['summary'], SLACK_TEXT)}", blocks)
+    return slack_frame(f"{title}: {mrkdwn(told(record), SLACK_TEXT)}", blocks)
+
+
+def told(record: Mapping[str, Any]) -> str:
+    """The title of a record, if it has one, and its summary."""
+    return f"{record['title']}. {record['summary']}" if record.get("title") else str(record["summary"])
 
 
 def run_text(record: Mapping[str, Any]) -> str:
@@ -264,7 +277,7 @@ def pagerduty_event(record: Mapping[str, Any], *, routing_key: str, closes: bool
     details = {name: all_visible(value) for name, value in record.items() if name not in hidden}
     event["payload"] = {
         "summary": shortened(
-            visible(f"{TITLES[record['kind']]} ({record['tier']}): {record['summary']}"), PAGERDUTY_SUMMARY
+            visible(f"{TITLES[record['kind']]} ({record['tier']}): {told(record)}"), PAGERDUTY_SUMMARY
         ),
         "source": "harvestdetect",
         "severity": PAGERDUTY_SEVERITY[record["tier"]],
@@ -330,7 +343,7 @@ def syslog_message(
         "report": record["report"],
         "key": record["key"],
     }
-    text = " ".join([f"{TITLES[record['kind']]}:", record["summary"], *record["changes"]])
+    text = " ".join([f"{TITLES[record['kind']]}:", told(record), *record["changes"]])
     if record["capability_targets"]:
         text += f" Capability targets: {', '.join(record['capability_targets'])}."
     if record.get("excerpt"):

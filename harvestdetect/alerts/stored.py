@@ -40,6 +40,7 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     report: str | None
     run_started: str | None = None
+    title: str = ""
     excerpt: str = ""
     probability: str | None = None
 

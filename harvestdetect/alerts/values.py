@@ -51,8 +51,8 @@ PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 class Alert:
     """One campaign after a run, and what changed since the run before.
 
-    An attacker may have written any text in it, so each destination escapes texts in its own way. Only ``excerpt`` may
-    have words of prompts.
+    An attacker may have written any text in it, so each destination escapes texts in its own way. Only ``excerpt`` and
+    ``title`` may have words of prompts.
     """
 
     campaign_id: str
@@ -76,6 +76,8 @@ class Alert:
     capability_targets: tuple[str, ...] = ()
     excerpt: str = ""
     """Words of the template. Only channels with ``include_text`` send them."""
+    title: str = ""
+    """Title of the finding, with words of its prompts. Only channels with ``include_text`` send it."""
     run: str
     """Number of the run in the state, as text."""
     run_started: int | None = None
@@ -186,7 +188,7 @@ class Channel:
     digest_above: int | None = None
     """If one run has more alerts on campaigns than this, they become one message; None always sends one each."""
     include_text: bool = False
-    """Whether alerts have words of the template."""
+    """Whether alerts have the title of the finding and words of the template."""
     timeout: float = 10.0
     """Seconds to wait for an answer. An attempt ends after twice as many."""
     retries: int = 2

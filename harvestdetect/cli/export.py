@@ -54,6 +54,11 @@ def _parse_time(ctx: click.Context, param: click.Parameter, value: str | None) -
     "--out", type=FOLDER, metavar="FILE",
     help="File to write, or - for standard output. With csv and no --table: folder for all tables.  [default: -]",
 )  # fmt: skip
+@click.option(
+    "--state", type=FOLDER, metavar="STATE",
+    help="With the folder of scan --state --out: respect the verdicts that this state has now.  "
+    "[default: those of the scan]",
+)  # fmt: skip
 @click.option("--table", type=click.Choice(TABLES), help="With csv: the one table to export.  [default: all]")
 @click.option(
     "--tier", type=click.Choice(TIERS),
@@ -118,7 +123,9 @@ def export(folder: Path, name: str, out: Path | None, table: str | None, **given
     tier = given["tier"] or KNOWN[name].tier
     options = _options(given)
     with working("exporting", quiet=given["quiet"] or out is None or str(out) == "-"):
-        source = read_source(folder, tier=tier, campaigns=given["campaigns"], reveal=given["reveal"])
+        source = read_source(
+            folder, tier=tier, campaigns=given["campaigns"], reveal=given["reveal"], state=given["state"]
+        )
         _write(source, name, options, out=out, table=table)
     if not given["quiet"]:
         _tell(source, name, options, tier=tier, named=bool(given["campaigns"]))

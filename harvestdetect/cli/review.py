@@ -15,12 +15,14 @@ from harvestdetect.cli.review_queue import at_terminal, walk
 from harvestdetect.errors import UsageError
 
 if TYPE_CHECKING:
-    from harvestdetect.state import Day, Event, KnownCampaign, Precision, Verdict
+    from harvestdetect.state import Clearing, Day, Event, KnownCampaign, Precision, Verdict
 
 __all__ = ["campaigns", "review", "user_name"]
 
 BAR_WIDTH = 40
 """Characters of the longest bar in the history of a campaign."""
+TITLE = 60
+"""Characters of a title in the table of campaigns."""
 
 
 @click.command(short_help="List the campaigns of a state, or show the history of one.")
@@ -50,14 +52,17 @@ def campaigns(state: Path, campaign: str | None, everything: bool, accounts: boo
         campaign = opened.named(campaign)
         (found,) = [c for c in known if c.campaign_id == campaign]
         members, days, events = opened.members(campaign), opened.history(campaign), opened.events(campaign)
+        cleared = list(opened.cleared().get(campaign, {}).values())
     if accounts:
         answer("".join(f"{shown(a)}\n" for a in members))
     elif output == "json":
         import msgspec
 
-        json_answer({**msgspec.to_builtins(found), "days": days, "events": events, "members": members})
+        json_answer(
+            {**msgspec.to_builtins(found), "days": days, "events": events, "members": members, "cleared": cleared}
+        )
     else:
-        answer(_history(found, days, events))
+        answer(_history(found, days, events, cleared))
     return 0
 
 
@@ -71,14 +76,14 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
     if not known:
         return "The state knows no campaigns.\n"
     ever = ("accounts ever / in window", "prompts ever / in window")
-    rows: list[tuple[str, ...]] = [("campaign", "tier", "status", *ever, "first seen", "last seen", "verdict")]
+    rows: list[tuple[str, ...]] = [("campaign", "tier", "status", *ever, "first seen", "last seen", "verdict", "title")]
     for c in known:
         verdict = "-" if c.verdict is None else c.verdict.verdict
         rows.append(
             (
                 c.campaign_id, c.tier, c.status if c.merged_into is None else f"merged into {c.merged_into}",
                 f"{c.accounts:,} / {c.window_accounts:,}", f"{c.prompts:,} / {c.window_prompts:,}",
-                _day(c.first_seen), _day(c.last_seen), verdict,
+                _day(c.first_seen), _day(c.last_seen), verdict, _title(c),
             )
         )  # fmt: skip
     text = aligned(rows)
@@ -89,12 +94,20 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
     return text
 
 
-def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Event]) -> str:
+def _title(campaign: KnownCampaign) -> str:
+    """The title of a campaign in a table."""
+    from harvestdetect.util.escape import shortened, visible
+
+    return shortened(visible(campaign.title), TITLE) or "-"
+
+
+def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Event], cleared: Sequence[Clearing]) -> str:
     from harvestdetect.report.format import plural
 
     held = "" if campaign.tier == campaign.evidence_tier else f" ({campaign.evidence_tier} without the verdict)"
     lines = [
         f"{campaign.campaign_id}: {campaign.tier}{held}, {campaign.status}",
+        *([campaign.title] if campaign.title else []),
         f"ever: {plural(campaign.accounts, 'account')} ({campaign.attributed:,} only by its templates), "
         f"{plural(campaign.prompts, 'prompt')}, {_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
         f"in the window of the last run: {plural(campaign.window_accounts, 'account')}, "
@@ -104,6 +117,7 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
     lines += [one.sentence() for one in campaign.merged if one.verdict is not None]
+    lines += [f"cleared: {one.account}; {one.sentence}" for one in cleared]
     for e in events:
         run = "" if e.run is None else f" (run {e.run})"
         lines.append(f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}{run}")
@@ -120,6 +134,11 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
 @click.option("--expires", metavar="PERIOD", help="Time until the verdict expires, such as 90d.  [default: never]")
 @click.option("--by", "reviewer", metavar="NAME", help="Name of the reviewer.  [default: the user]")
 @click.option("--undo", is_flag=True, help="Undo the verdict that is in force on the campaign.")
+@click.option(
+    "--clear", "cleared", metavar="ACCOUNT",
+    help="Clear this account of CAMPAIGN: it is innocent, and no later scan recommends it for action. --note says why.",
+)  # fmt: skip
+@click.option("--unclear", "uncleared", metavar="ACCOUNT", help="Take back that this account was cleared.")
 @click.option("--list", "listed", is_flag=True, help="List the verdicts and ask nothing.")
 @output_option("a table")
 def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: bool, output: str, **given: Any) -> int:
@@ -130,6 +149,9 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: 
 
     A campaign that is judged benign stays at watch and sends no alerts until the verdict expires or is undone. This
     also holds for later findings that its accounts or its template identify as the same campaign. Reports say so.
+
+    A campaign may have innocent members, such as people who tried its prompt. --clear keeps one of them among the
+    members, listed apart with the reason.
     """
     from harvestdetect.state import open_state
     from harvestdetect.state.store import check_utf8
@@ -141,6 +163,9 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: 
     if listed and (verdict is not None or undo):
         raise UsageError("--list gives no verdict; leave it out, or leave out --verdict and --undo")
     note, reviewer = given["note"], given["reviewer"] or user_name()
+    accounts = {name: given[name] for name in ("cleared", "uncleared") if given[name] is not None}
+    if accounts:
+        return _clear(state, campaign, accounts, verdict is not None or undo or listed, note, reviewer, output)
     check_utf8(campaign=campaign or "", note=note, reviewer=reviewer)
     if campaign is None and not listed and output == "text" and at_terminal():
         walk(state, reviewer=reviewer, expires=given["expires"])
@@ -157,6 +182,32 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: 
         json_answer(verdicts)
     else:
         answer(_verdicts(verdicts))
+    return 0
+
+
+def _clear(
+    state: Path, campaign: str | None, accounts: dict[str, str], otherwise: bool, note: str, reviewer: str, output: str
+) -> int:
+    """Clears an account, or takes that back; ``otherwise``: whether something else was asked for as well."""
+    from harvestdetect.state import open_state
+    from harvestdetect.state.store import check_utf8
+
+    if campaign is None:
+        raise UsageError("--clear and --unclear need the id of a campaign")
+    if len(accounts) > 1 or otherwise:
+        raise UsageError("--clear, --unclear, --verdict, --undo and --list exclude each other; give one of them")
+    check_utf8(campaign=campaign, note=note, reviewer=reviewer)
+    with open_state(state, write=True, make=False) as opened:
+        campaign = opened.named(campaign)
+        if "cleared" in accounts:
+            done = opened.clear(campaign, accounts["cleared"], note=note, reviewer=reviewer)
+        else:
+            done = opened.unclear(campaign, accounts["uncleared"], reviewer=reviewer)
+    if output == "json":
+        json_answer([done])
+    else:
+        what = "cleared" if done.undone is None else "cleared no more"
+        answer(f"{shown(done.account)} of {campaign}: {what}\n")
     return 0
 
 

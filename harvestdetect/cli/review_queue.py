@@ -178,6 +178,7 @@ def _text(one: Waiting, number: int, of: int, folder: Path) -> str:
         "",
         f"{number:,} of {of:,}  {campaign.tier}  {campaign.campaign_id}  ({campaign.status}, known since "
         f"{day(campaign.detected)}{merged})",
+        *(_wrapped(campaign.title, "  ") if campaign.title else []),
         *_wrapped(campaign.summary, "  "),
         f"  It is a campaign: {shown(one.chance or probability(one.probability))}",
         f"  in window: {plural(campaign.window_accounts, 'account')}, {plural(campaign.window_prompts, 'prompt')}; "

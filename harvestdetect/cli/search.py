@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -117,26 +116,12 @@ def _read(file: Path) -> str:
     Raises:
         InputError: it cannot be read, is too long, or is no text.
     """
-    name = "standard input" if str(file) == "-" else str(file)
-    try:
-        if str(file) == "-":
-            if sys.stdin is None:
-                raise InputError("standard input (-) is closed")
-            raw = sys.stdin.buffer.read(MOST_BYTES + 1)
-        else:
-            with file.open("rb") as stream:
-                raw = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}") from None
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"{name} has more than {MOST_BYTES:,} bytes; give the text of one prompt")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{name} is not UTF-8 text; give the text of one prompt") from None
-    if "\0" in text:
-        raise InputError(f"{name} has NUL characters, so it is no text; give the text of one prompt")
-    return text
+    from harvestdetect.util.small_files import small_bytes, small_text
+
+    piped = str(file) == "-"
+    name, advice = "standard input" if piped else str(file), "give the text of one prompt"
+    raw = small_bytes(None if piped else file, name=name, most=MOST_BYTES, advice=advice, error=InputError)
+    return small_text(raw, name=name, advice=advice, error=InputError)
 
 
 # ---------------------------------------------------------------- tables

@@ -124,14 +124,14 @@ def export(folder: Path, key: Path, out: Path, **given: Any) -> int:
     days = parse_period(given["valid"]) // DAY
     if days < 1:
         raise UsageError(f"--valid must be a day or more, such as 180d; got {given['valid']!r}")
+    own = private_key(key, ask=_asker())
+    secret = None if given["secret"] is None else read_secret(given["secret"])
     for private in (key, given["secret"]):
         if private is not None and others_may_read(private) and not given["quiet"]:
             note(f"other users can read {private}; chmod 600 {quoted(private)} keeps it secret")
-    own = private_key(key, ask=_asker())
     request = Request(
         folder=folder, dumps=given["dumps"], campaigns=given["campaigns"], tier=given["tier"], issuer=given["issuer"],
-        secret=None if given["secret"] is None else read_secret(given["secret"]), size=given["size"],
-        least_accounts=given["least_accounts"], days=days, reveal=given["reveal"],
+        secret=secret, size=given["size"], least_accounts=given["least_accounts"], days=days, reveal=given["reveal"],
     )  # fmt: skip
     with working("reading", quiet=given["quiet"]):
         exported = export_signatures(request, own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from harvestdetect.data.campaigns import Template, Way
@@ -139,6 +139,9 @@ class Finding:
     title: str = ""
     """What its prompts ask for, in their own words, on one line without invisible characters. Empty in results of older
     versions. Words of prompts, which an attacker wrote: escape them like a template."""
+    tested: int | None = field(default=None, compare=False)
+    """Number of innocent candidates on which the ledger was tested, which limits how sure its probability may be told;
+    None if it is not known. Not part of the JSON form, where the detection has it (``Detection.ledger``)."""
 
     def plot_timeline(self) -> Any:
         """Its prompts by day as a picture, see :func:`harvestdetect.notebook.plot_timeline`."""

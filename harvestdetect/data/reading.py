@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
 
 import pyarrow as pa
+
+from harvestdetect.arguments import named_values
 
 __all__ = [
     "FIELDS",
@@ -67,17 +69,25 @@ NO_PROMPTS: Final = pa.RecordBatch.from_arrays([pa.nulls(0, one.type) for one in
 and workers need none."""
 
 
+@named_values(what="value", example='Prompt(account="a", prompt="text")')
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One request, for callers that have prompts in memory rather than in files."""
+    """One request, for callers that have prompts in memory rather than in files.
+
+    Raises:
+        UsageError: a value is unknown, or the account or the prompt is missing. The types of the values are checked
+            when the prompt is read.
+    """
 
     account: str
-    prompt: str | list[tuple[str, str]]
-    """A text, or a list of ``(role, text)``."""
-    time: float | datetime | None = None
-    """Seconds since 1970-01-01 UTC, or a time; one without a time zone is taken as UTC."""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """Values of any of :data:`FIELDS`."""
+    """A text; a whole number is taken as its digits."""
+    prompt: str | Sequence[tuple[str, str]] | Sequence[Mapping[str, Any]]
+    """A text, a list of ``(role, text)``, or a list of messages such as ``{"role": "user", "content": "text"}``."""
+    time: float | str | date | datetime | None = None
+    """Seconds since 1970-01-01 UTC, milliseconds or finer as in files, a text such as ``2026-03-01T12:00:00Z``, or a
+    time; one without a time zone is taken as UTC."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Values of any of :data:`FIELDS`: texts or whole numbers. ``created_at`` is a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

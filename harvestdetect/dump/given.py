@@ -6,6 +6,7 @@ bad rows are rejected, as in a dump on a disk. It is written to a temporary file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date, datetime, time
@@ -13,7 +14,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
+from harvestdetect.arguments import is_table, shown, wrong
 from harvestdetect.data import Batch, Prompt
+from harvestdetect.dump.columns.names import check_mapping
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.reader import Dumps, read_dumps
 from harvestdetect.dump.storage.limits import Budget, Expansion
@@ -21,10 +24,10 @@ from harvestdetect.dump.storage.sources import MEMORY, cannot_copy, temporary_fi
 from harvestdetect.dump.storage.streams import Stored
 from harvestdetect.dump.storage.units import Unit
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
-from harvestdetect.errors import InputError, UsageError
+from harvestdetect.errors import ColumnsError, InputError, UsageError
 from harvestdetect.settings import Settings
 
-__all__ = ["ROWS", "TABLE", "Given", "Table", "given", "is_table"]
+__all__ = ["ROWS", "TABLE", "Given", "Table", "given"]
 
 
 class Table(Protocol):
@@ -46,6 +49,14 @@ GROUP_ROWS: Final = 50_000
 """Most rows of a row group of the temporary file."""
 WRITTEN: Final = 1_000
 """Rows that are written at a time."""
+_WANTED: Final = "paths, a table, rows (dicts), batches or prompts"
+"""What a scan takes, in words."""
+_FLAG: Final = re.compile(r"--map (\w+)=COLUMN(?:, or take it from the path.*)?")
+"""The advice on a column that is missing, for users of the command line."""
+_MAPPED: Final = r'Settings(mapping={"\1": "COLUMN"})'
+"""The same for users of Python."""
+_NONE: Final = object()
+"""In place of the first item of nothing."""
 
 
 def given(source: Any, settings: Settings) -> Any:
@@ -70,79 +81,161 @@ def given(source: Any, settings: Settings) -> Any:
     """
     if isinstance(source, str | Path):
         return read_dumps([source], settings=settings)
+    check_mapping(settings.mapping)
     if is_table(source):
         return _closed_at_end(_table_batches(source, settings))
     if isinstance(source, Dumps):
         return source
-    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
-        raise UsageError(
-            f"a scan takes paths, a table, rows, batches or prompts, got {type(source).__name__}; "
-            "give a list of dicts, or a table such as pyarrow.table(...)"
-        )
+    if isinstance(source, Mapping | bytes | type) or not isinstance(source, Iterable):
+        raise wrong("source", _WANTED, source, _advice(source))
     items = iter(source)
-    first = next(items, None)
+    first: Any = next(items, _NONE)
     if isinstance(first, str | Path):
         return read_dumps([first, *items], settings=settings)
     if isinstance(first, Mapping):
         return _closed_at_end(_row_batches(chain([first], items), settings))
-    if first is None or isinstance(first, Batch | Prompt):
+    if first is _NONE or isinstance(first, Batch | Prompt):
         # What was given is returned where nothing was taken from it, so that its type is kept.
-        return source if items is not source else chain([] if first is None else [first], items)
-    raise UsageError(
-        f"a scan takes paths, a table, rows (dicts), batches or prompts, got an iterable of {type(first).__name__}"
-    )
+        return source if items is not source else chain([] if first is _NONE else [first], items)
+    raise wrong("source", _WANTED, source, f"its first item is {shown(first)}; {_advice_on_item(first)}")
 
 
-def is_table(source: object) -> bool:
-    """Whether a value is a table that Arrow can read."""
-    return hasattr(source, "__arrow_c_stream__")
+def _advice(source: Any) -> str:
+    """What to give in place of a single value."""
+    if isinstance(source, Prompt):
+        return "give a list of prompts"
+    if isinstance(source, Mapping):
+        return "give a list of dicts, one for each request, or a table such as pyarrow.table(...)"
+    if type(source).__name__ == "LazyFrame":
+        return "give source.collect()"
+    if hasattr(source, "to_table"):
+        return "give source.to_table()"
+    return "give a list of dicts, or a table such as pyarrow.table(...)"
+
+
+def _advice_on_item(item: Any) -> str:
+    """What to give in place of items of another type."""
+    if is_table(item):
+        return "give one table, such as pandas.concat(frames) or pyarrow.concat_tables(tables)"
+    return "give a list of dicts, or a table such as pyarrow.table(...)"
 
 
 def _table_batches(source: Any, settings: Settings) -> Iterator[Batch]:
+    """The batches of a table. One of pandas that Arrow cannot take, because a column mixes types, is read by rows."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from harvestdetect.dump.formats.columnar import plain_schema
 
+    columns = getattr(source, "columns", None)
+    levels = getattr(columns, "nlevels", 1)
+    if levels > 1:
+        raise InputError(
+            f"the columns of the table have {levels} levels; make one of them, such as "
+            'frame.columns = [".".join(map(str, names)) for names in frame.columns]'
+        )
+    _check_names([] if columns is None or not hasattr(source, "iloc") else list(columns))
     try:
         reader = pa.RecordBatchReader.from_stream(source)
         schema = plain_schema(reader.schema)
     except (pa.ArrowException, ValueError, TypeError) as error:
+        if hasattr(source, "iloc") and columns is not None:
+            yield from _row_batches(_records(source), settings, TABLE)
+            return
+        if "non-struct type" in str(error):
+            raise InputError(
+                f"source must be a table with columns for the account and the prompt, got {shown(source)}, which is "
+                "one column; give the whole table"
+            ) from None
         raise InputError(
             f"the table cannot be read: {_first_line(error)}; convert its columns, or name others"
         ) from None
+    _check_names(schema.names)
+    yield from _arrow_batches(reader, schema, settings)
+
+
+def _check_names(names: list[Any]) -> None:
+    """Checks that no two columns of a table have one name.
+
+    Raises:
+        InputError: two have.
+    """
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InputError(f"the table has two columns named {ascii(name)[:60]}; rename or drop one of them")
+
+
+def _records(frame: Any) -> Iterator[Mapping[Any, Any]]:
+    """The rows of a DataFrame of pandas, with the levels of the index that have names."""
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    whole = frame.reset_index(level=named) if named else frame
+    for start in range(0, len(whole), WRITTEN):
+        yield from whole.iloc[start : start + WRITTEN].to_dict("records")
+
+
+def _arrow_batches(reader: Any, schema: Any, settings: Settings) -> Iterator[Batch]:
+    """The batches of a stream of Arrow, through a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with temporary_file(TABLE) as copy:
         try:
             with pq.ParquetWriter(copy, schema, compression="lz4") as writer:
                 for batch in reader:
-                    columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
+                    columns = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
                     whole = pa.RecordBatch.from_arrays(columns, schema=schema)
                     writer.write_batch(whole, row_group_size=GROUP_ROWS)
         except (pa.ArrowException, ValueError, NotImplementedError) as error:
-            raise InputError(f"the table cannot be read: {_first_line(error)}; convert the column to text") from None
+            raise InputError(
+                f"the table cannot be read{_where(schema)}: {_first_line(error)}; convert the column to text"
+            ) from None
         except OSError as error:
             raise cannot_copy(TABLE, error) from None
         yield from _batches(copy, TABLE, settings.replace(format="parquet"))
 
 
-def _row_batches(rows: Iterable[Any], settings: Settings) -> Iterator[Batch]:
+def _cast(column: Any, kind: Any) -> Any:
+    """A column with a type that Parquet has."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.DictionaryArray):
+        return column.dictionary.cast(kind).take(column.indices)
+    return column.cast(kind)
+
+
+def _where(schema: Any) -> str:
+    """The column whose type Parquet does not have, in words; empty if there is none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for field in schema:
+        try:
+            pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([field])).close()
+        except (pa.ArrowException, ValueError, NotImplementedError):
+            return f", because of its column {ascii(field.name)[:60]}"
+    return ""
+
+
+def _row_batches(rows: Iterable[Any], settings: Settings, name: str = ROWS) -> Iterator[Batch]:
     import msgspec
 
     encoder = msgspec.json.Encoder(enc_hook=_plain)
-    with temporary_file(ROWS) as copy:
+    with temporary_file(name) as copy:
         lines: list[bytes] = []
         try:
             for number, row in enumerate(rows, 1):
                 if not isinstance(row, Mapping):
-                    raise UsageError(f"row {number:,} must be a dict like the first, got {type(row).__name__}")
+                    raise UsageError(
+                        f"row {number:,} must be a dict like the first, got {shown(row)}; give rows alone, or prompts "
+                        "alone"
+                    )
                 lines.append(_line(row, encoder, number))
                 if len(lines) >= WRITTEN:
                     copy.write(b"\n".join([*lines, b""]))
                     lines.clear()
             copy.write(b"\n".join([*lines, b""]))
         except OSError as error:
-            raise cannot_copy(ROWS, error) from None
-        yield from _batches(copy, ROWS, settings.replace(format="jsonl"))
+            raise cannot_copy(name, error) from None
+        yield from _batches(copy, name, settings.replace(format="jsonl"))
 
 
 def _line(row: Mapping[Any, Any], encoder: Any, number: int) -> bytes:
@@ -208,7 +301,10 @@ def _batches(copy: BinaryIO, name: str, settings: Settings) -> Iterator[Batch]:
     expansion = Expansion(Budget(settings.max_expansion), stored=lambda: size)
     unit = Unit(name=name, stored=Stored(copy, name=name))
     batches = read_file(unit, 0, settings, BATCH_ROWS, expansion)
-    yield from batches if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms).batches(batches)
+    try:
+        yield from batches if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms).batches(batches)
+    except ColumnsError as error:
+        raise ColumnsError(_FLAG.sub(_MAPPED, str(error))) from None
 
 
 def _closed_at_end(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
+from harvestdetect.arguments import check_function, items_of, wrong
 from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns.names import check_mapping
 from harvestdetect.dump.file import read_file
@@ -27,7 +29,7 @@ from harvestdetect.dump.storage.streams import Stored
 from harvestdetect.dump.storage.units import ROWS_OF_A_DATABASE, Lost, Unit, units_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
-from harvestdetect.settings import Settings
+from harvestdetect.settings import Settings, settings_of
 from harvestdetect.util.files import file_digest
 
 __all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
@@ -232,6 +234,10 @@ class _Counted(Iterator[Batch]):
             close()
 
 
+_PATHS: Final = "a path or a list of paths (detect also takes tables, rows and prompts)"
+"""What is read, in words."""
+
+
 def _reject(name: str, reason: str) -> Batch:
     """A batch with a reject of a whole file."""
     shown = name.encode("utf-8", "backslashreplace").decode()
@@ -264,9 +270,9 @@ class DumpFile:
 
 
 def read_dumps(
-    sources: Iterable[str | Path],
+    sources: str | Path | Iterable[str | Path],
     *,
-    settings: Settings = Settings(),  # noqa: B008 - frozen
+    settings: Settings | None = None,
     stdin: BinaryIO | None = None,
     batch_rows: int = 20_000,
     progress: Callable[[int, int | None], None] | None = None,
@@ -280,10 +286,10 @@ def read_dumps(
     by ``max_expansion``.
 
     Args:
-        sources: files, globs, folders, ``-`` for standard input, ``s3://`` and ``gs://`` addresses; see
-            :func:`expand_sources`.
-        settings: ``mapping``, ``format``, ``max_line_bytes`` and ``max_expansion`` count here. The caller enforces
-            ``max_rejects`` with :func:`check_rejects`.
+        sources: a file, glob or folder, ``-`` for standard input, an ``s3://`` or ``gs://`` address, or a list of such;
+            see :func:`expand_sources`.
+        settings: None takes the defaults. ``mapping``, ``format``, ``max_line_bytes`` and ``max_expansion`` count here.
+            The caller enforces ``max_rejects`` with :func:`check_rejects`.
         stdin: what ``-`` reads; None is the standard input of the process.
         batch_rows: most rows of a batch.
         progress: called with the stored bytes read so far, and their total (None if it is not known).
@@ -298,10 +304,19 @@ def read_dumps(
     Raises:
         InputError: a source is missing or cannot be read, or the key of the pseudonyms.
         ColumnsError: a file has no column for account or prompt.
-        UsageError: no source was named, or standard input twice.
+        UsageError: no source was named, or standard input twice, or an argument has another type.
     """
-    if batch_rows < 1:
-        raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
+    settings = settings_of(settings)
+    for name, value in (("batch_rows", batch_rows), ("most_rows", most_rows)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise wrong(name, "a whole number of at least 1", value)
+    check_function(progress, "progress", "a function that takes the bytes read and their total")
+    if stdin is not None and not hasattr(stdin, "read"):
+        raise wrong("stdin", "a binary file", stdin)
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    if not isinstance(sources, Names):
+        sources = items_of(sources, "sources", _PATHS, (str, os.PathLike))
     check_mapping(settings.mapping)
     return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress, most_rows)
 

@@ -29,6 +29,7 @@ from harvestdetect.export.state_folder import read_state_folder
 from harvestdetect.export.stix import stix
 from harvestdetect.export.tables import TABLES, table
 from harvestdetect.export.values import ExportOptions, Reporter, Reveal, Source
+from harvestdetect.export.verdicts import with_verdicts
 from harvestdetect.export.xarf import xarf
 from harvestdetect.state.store import DATABASE
 
@@ -77,6 +78,7 @@ def read_source(
     tier: Tier = "watch",
     campaigns: Sequence[str] = (),
     reveal: Collection[Reveal] = (),
+    state: str | Path | None = None,
 ) -> Source:
     """The findings in a folder, as far as they are to be shown.
 
@@ -85,16 +87,21 @@ def read_source(
         tier: the lowest tier.
         campaigns: ids or beginnings of ids; empty: all of at least this tier.
         reveal: what to show besides figures: ``accounts``, ``texts``.
+        state: the state into which the scan wrote, whose later verdicts count; None takes those of the scan.
 
     Raises:
         InputError: it is neither, or a file in it cannot be read or is malformed.
         StateError: the state is damaged, or of another version.
-        UsageError: there is no such campaign.
+        UsageError: there is no such campaign, or ``folder`` is a state itself.
     """
     folder = Path(folder)
     if (folder / FINDINGS).is_file():
         source = read_scan_folder(folder)
+        if state is not None:
+            source = with_verdicts(source, Path(state))
     elif (folder / DATABASE).is_file():
+        if state is not None:
+            raise UsageError(f"{folder} is a state and has its verdicts already; leave --state out")
         source = read_state_folder(folder)
     else:
         what = "is not a folder" if folder.exists() and not folder.is_dir() else "has none"

@@ -74,6 +74,7 @@ def _campaign(campaign: Campaign, source: Source, reveal: Collection[Reveal], fi
     links = sorted(campaign.links, key=lambda link: (place[link.account], link.template_id))
     return replace(
         campaign,
+        title=campaign.title if "texts" in reveal else "",
         members=tuple(_account(one, names[one.name]) for one in campaign.members),
         links=tuple(_link(one, names[one.account], reveal, files) for one in links),
         templates=tuple(_template(one, reveal) for one in campaign.templates),

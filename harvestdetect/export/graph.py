@@ -25,6 +25,7 @@ NODE_FIELDS: Final[dict[str, Kind]] = {
     "kind": "string",
     "bipartite": "long",
     "label": "string",
+    "title": "string",
     "tier": "string",
     "campaigns": "string",
     "template_id": "string",
@@ -139,7 +140,8 @@ def _node(kind: str, name: str) -> str:
 def _template(campaign: Campaign, template: TemplateView) -> Node:
     text = " ".join("…" if run is None else run for run in template.words)
     values: dict[str, Value | None] = {
-        "kind": "template", "bipartite": 1, "label": plain(text, LABEL) or template.template_id, "tier": campaign.tier,
+        "kind": "template", "bipartite": 1, "label": plain(text, LABEL) or template.template_id,
+        "title": plain(campaign.title) or None, "tier": campaign.tier,
         "campaigns": campaign.campaign_id, "template_id": template.template_id, "signature": template.signature,
         "words": text or None, "accounts": template.accounts, "prompts": template.prompts,
         "probability": campaign.probability,
@@ -156,7 +158,8 @@ def _placeholder(node: str) -> dict[str, Value]:
 
 def _whole(campaign: Campaign) -> Node:
     values: dict[str, Value | None] = {
-        "kind": "campaign", "bipartite": 1, "label": campaign.campaign_id, "tier": campaign.tier,
+        "kind": "campaign", "bipartite": 1, "label": campaign.campaign_id,
+        "title": plain(campaign.title) or None, "tier": campaign.tier,
         "campaigns": campaign.campaign_id, "accounts": campaign.accounts, "prompts": campaign.prompts,
         "probability": campaign.probability, "first_seen": _time(campaign.first_seen),
         "last_seen": _time(campaign.last_seen),

@@ -13,7 +13,7 @@ from harvestdetect.data import TIERS
 from harvestdetect.errors import UsageError
 from harvestdetect.export.atlas import TECHNIQUES
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import asn_of, content_id, day_of, moment_of, networks, percent_of, plain
+from harvestdetect.export.text import asn_of, content_id, day_of, moment_of, networks, percent_of, plain, titled
 from harvestdetect.export.values import Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 
@@ -79,7 +79,8 @@ def misp(source: Source, options: ExportOptions) -> Iterator[str]:
 def _info(source: Source) -> str:
     if len(source.campaigns) == 1:
         one = source.campaigns[0]
-        return plain(f"Suspected prompt harvesting: {one.campaign_id}, {one.accounts:,} accounts", INFO)
+        said = f"; {one.title}" if one.title else ""
+        return plain(f"Suspected prompt harvesting: {one.campaign_id}, {one.accounts:,} accounts{said}", INFO)
     return f"Suspected prompt harvesting: {len(source.campaigns):,} campaigns"
 
 
@@ -102,7 +103,7 @@ def _attributes(campaign: Campaign, source: Source, at: str) -> Iterator[Part]:
     percent = percent_of(campaign.probability)
     judged = f"tier {campaign.tier}" + ("" if percent is None else f", probability {percent} %")
     judged += "; judged benign" if campaign.benign else ""
-    yield attribute("campaign-id", "Attribution", campaign.campaign_id, f"{judged}. {campaign.summary}")
+    yield attribute("campaign-id", "Attribution", campaign.campaign_id, f"{judged}. {titled(campaign)}")
     if not source.pseudonyms:
         for network, shared in networks(campaign).items():
             said = f"{name}: {shared.members:,} of {shared.known:,} members; {shared.accounts:,} accounts in all"

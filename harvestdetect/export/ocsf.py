@@ -128,7 +128,7 @@ def _finding_info(campaign: Campaign, moment: int) -> dict[str, Any]:
     times = {"first_seen_time": campaign.first_seen, "last_seen_time": campaign.last_seen}
     return {
         "uid": plain(campaign.campaign_id),
-        "title": f"Suspected prompt harvesting by {campaign.accounts:,} accounts",
+        "title": plain(campaign.title) or f"Suspected prompt harvesting by {campaign.accounts:,} accounts",
         "desc": plain(campaign.summary),
         "types": ["prompt harvesting"],
         "created_time": created_of(campaign, moment) * MILLISECONDS,
@@ -180,6 +180,7 @@ def _observables(campaign: Campaign) -> Iterator[dict[str, Any]]:
 def _unmapped(campaign: Campaign, *, shown: int) -> dict[str, Any]:
     return {
         "tier": campaign.tier,
+        "title": plain(campaign.title) or None,
         "status": campaign.status,
         "accounts": campaign.accounts,
         "accounts_left_out": len(campaign.members) - shown,

@@ -59,6 +59,7 @@ class _Line:
     tier: Tier
     accounts: int
     prompts: int
+    title: str = ""
     summary: str = ""
     score: float = math.nan
     q_value: float = math.nan
@@ -140,6 +141,7 @@ def _campaign(line: _Line, members: list[Account], links: tuple[Any, ...]) -> Ca
     return Campaign(
         campaign_id=line.campaign_id,
         tier=line.tier,
+        title=line.title,
         summary=line.summary,
         accounts=line.accounts,
         prompts=line.prompts,

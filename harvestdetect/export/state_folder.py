@@ -7,12 +7,14 @@ the fixed words of its templates. It keeps no evidence and no links between acco
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from harvestdetect.export.scan_folder import template_view
 from harvestdetect.export.values import Account, Campaign, Source, TemplateView
 from harvestdetect.state import KnownCampaign
+from harvestdetect.state.clearing import Clearing, standing_clearings
 from harvestdetect.state.cutting import PSEUDONYMS
 from harvestdetect.state.known_campaigns import history, known_campaigns
 from harvestdetect.state.store import Store, open_store
@@ -38,7 +40,8 @@ def read_state_folder(folder: Path) -> Source:
         finished = store.rows("SELECT max(finished) AS finished FROM runs")[0]["finished"]
         known = known_campaigns(store, now=finished or 0)
         tags: dict[str, str] = {}
-        campaigns = tuple(_campaign(store, one, tags) for one in known)
+        cleared = standing_clearings(store)
+        campaigns = tuple(_campaign(store, one, tags, cleared.get(one.campaign_id, {})) for one in known)
         times = [c.last_seen for c in campaigns if c.last_seen is not None]
         return Source(
             kind="state",
@@ -51,12 +54,13 @@ def read_state_folder(folder: Path) -> Source:
         )
 
 
-def _campaign(store: Store, known: KnownCampaign, tags: dict[str, str]) -> Campaign:
+def _campaign(store: Store, known: KnownCampaign, tags: dict[str, str], cleared: Mapping[str, Clearing]) -> Campaign:
     verdict = known.verdict
     days = history(store, known.campaign_id)
     return Campaign(
         campaign_id=known.campaign_id,
         tier=known.tier,
+        title=known.title,
         summary=known.summary,
         accounts=known.accounts,
         prompts=known.prompts,
@@ -68,11 +72,11 @@ def _campaign(store: Store, known: KnownCampaign, tags: dict[str, str]) -> Campa
         benign=verdict is not None and verdict.verdict == "benign",
         days=tuple((day.day, day.prompts) for day in days),
         templates=_templates(store, known.campaign_id),
-        members=_members(store, known.campaign_id, tags),
+        members=_members(store, known.campaign_id, tags, cleared),
     )
 
 
-def _members(store: Store, campaign: str, tags: dict[str, str]) -> tuple[Account, ...]:
+def _members(store: Store, campaign: str, tags: dict[str, str], cleared: Mapping[str, Clearing]) -> tuple[Account, ...]:
     rows = store.rows(
         "SELECT account, membership, attributed FROM members WHERE campaign = ? "
         "ORDER BY attributed, membership DESC, account",
@@ -84,6 +88,8 @@ def _members(store: Store, campaign: str, tags: dict[str, str]) -> tuple[Account
             tag=tags.setdefault(row["account"], f"account-{len(tags) + 1}"),
             membership=row["membership"],
             attributed=bool(row["attributed"]),
+            recommended=False if row["account"] in cleared else None,
+            reasons=(cleared[row["account"]].sentence,) if row["account"] in cleared else (),
         )
         for row in rows
     )

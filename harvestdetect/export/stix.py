@@ -12,7 +12,17 @@ from typing import Any, Final
 
 from harvestdetect.export.atlas import TECHNIQUES, Technique
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import asn_of, content_id, created_of, moment_of, networks, percent_of, plain, stamp
+from harvestdetect.export.text import (
+    asn_of,
+    content_id,
+    created_of,
+    moment_of,
+    networks,
+    percent_of,
+    plain,
+    stamp,
+    titled,
+)
 from harvestdetect.export.values import TLP, Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 
@@ -194,7 +204,7 @@ def _facts(campaign: Campaign) -> Object:
     """The properties of a campaign besides its id and times."""
     facts: Object = {
         "name": plain(campaign.campaign_id, 200),
-        "description": plain(f"Suspected prompt harvesting. {campaign.summary}", SUMMARY),
+        "description": plain(f"Suspected prompt harvesting. {titled(campaign)}", SUMMARY),
         "labels": [f"tier:{campaign.tier}", *(["verdict:benign"] if campaign.benign else [])],
     }
     for name, time in (("first_seen", campaign.first_seen), ("last_seen", campaign.last_seen)):

@@ -24,7 +24,7 @@ def _campaigns(one: Campaign) -> Iterator[tuple[Cell, ...]]:
     yield (
         one.tier, one.status, one.probability, one.score, one.q_value, one.accounts, one.prompts, one.orgs,
         iso_time(one.first_seen), iso_time(one.last_seen), iso_time(one.detected), " ".join(one.families),
-        " ".join(one.ways), "; ".join(one.capability_targets), one.verdict, one.benign, one.summary,
+        " ".join(one.ways), "; ".join(one.capability_targets), one.verdict, one.benign, one.title, one.summary,
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ TABLES: Final[dict[str, tuple[tuple[str, ...], Rows]]] = {
         (
             *("tier", "status", "probability", "score_bits", "q_value", "accounts", "prompts", "orgs"),
             *("first_seen", "last_seen", "detected", "families", "ways", "capability_targets", "verdict", "benign"),
-            "summary",
+            *("title", "summary"),
         ),
         _campaigns,
     ),

@@ -25,6 +25,7 @@ __all__ = [
     "percent_of",
     "plain",
     "stamp",
+    "titled",
 ]
 
 NAMESPACE: Final = uuid.UUID("5a2e3c1c-9f0e-5b0f-8f3a-7f1a3f6d2b90")
@@ -58,6 +59,11 @@ def plain(text: str, limit: int | None = None) -> str:
         text = text[: limit + 1]
     shown = visible(text)
     return shown if limit is None or len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def titled(campaign: Campaign) -> str:
+    """The title and the summary of a finding; the summary alone if no title is shown."""
+    return f"{campaign.title}. {campaign.summary}" if campaign.title else campaign.summary
 
 
 def moment_of(campaign: Campaign, source: Source, options: ExportOptions) -> int:

@@ -111,6 +111,8 @@ class Campaign:
 
     campaign_id: str
     tier: Tier
+    title: str
+    """What the prompts ask for, in their own words. Empty unless texts are revealed, and if the source has none."""
     summary: str
     accounts: int
     prompts: int

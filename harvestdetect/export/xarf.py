@@ -168,6 +168,7 @@ def _description(campaign: Campaign, shared: SharedValue, first: int, last: int)
         f"so did {shared.accounts:,} of {shared.population:,} accounts with a known address in all.",
         f"The whole campaign sent {campaign.prompts:,} requests from {campaign.accounts:,} accounts between",
         f"{stamp(first)} and {stamp(last)}; total_requests counts these, because requests are not counted by network.",
+        *([f"The prompts: {campaign.title}."] if campaign.title else []),
         f"The finding is statistical{likely}. Please check which customer uses the network as a relay;",
         "other customers may be innocent.",
     )

@@ -89,7 +89,7 @@ def conclude(
         for i in rows
         if (evidence := memberships[i]) is not None
     ]
-    findings = _titled(findings, [campaigns[i] for i in rows], scan)
+    findings = _titled(findings, [campaigns[i] for i in rows], scan, tested=ledger.held_out_count)
     candidates = candidates_of(
         campaigns, judgements, judged.measured, ids, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
@@ -114,14 +114,17 @@ def conclude(
     )
 
 
-def _titled(findings: Sequence[Finding], campaigns: Sequence[Campaign], scan: ScanData) -> list[Finding]:
-    """The findings with their titles."""
+def _titled(
+    findings: Sequence[Finding], campaigns: Sequence[Campaign], scan: ScanData, *, tested: int
+) -> list[Finding]:
+    """The findings with their titles, and with the number of candidates on which the ledger was tested."""
     if not findings:
         return []
     usual = usual_words(scan.corpus)
     return [
         replace(
             finding,
+            tested=tested,
             title=title_of(
                 material_of(campaign, scan, templates=finding.templates, targets=finding.capability_targets), usual
             ),

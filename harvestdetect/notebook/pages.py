@@ -5,15 +5,15 @@ Every text is escaped, and characters that cannot be seen are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from markupsafe import Markup
 
 from harvestdetect.data import Detection, Finding
 from harvestdetect.notebook.tables import template_text
 from harvestdetect.notebook.texts import headline
-from harvestdetect.report.format import UNTESTED, active_days, count, least_claimed, period, plural, probability
+from harvestdetect.report.format import active_days, chance, count, period, plural
 from harvestdetect.report.ledger import bits
 from harvestdetect.util.escape import html_text
 
@@ -46,23 +46,19 @@ _HEADINGS: Final = (
 
 def detection_html(detection: Detection) -> str:
     """The strongest findings of a detection as a table, below one line about the scan."""
-    least = least_claimed(detection.ledger)
     pieces = [Markup("<p><strong>{}</strong></p>").format(headline(detection))]
     pieces += [Markup("<p>Warning: {}</p>").format(_text(warning)) for warning in detection.warnings[:WARNINGS]]
     if detection.findings:
-        pieces.append(_table(_HEADINGS, (_row(finding, least) for finding in detection.findings[:ROWS])))
+        pieces.append(_table(_HEADINGS, (_row(finding, detection.ledger) for finding in detection.findings[:ROWS])))
     if (more := len(detection.findings) - ROWS) > 0:
         pieces.append(Markup("<p>{} more; <code>findings_table()</code> has all.</p>").format(count(more)))
     return _whole(pieces)
 
 
 def finding_html(finding: Finding) -> str:
-    """A finding as tables: its figures, its largest templates and the heaviest rows of its ledger.
-
-    The probability is rounded as for a scan whose ledger was not tested.
-    """
+    """A finding as tables: its figures, its largest templates and the heaviest rows of its ledger."""
     pieces = [
-        _table(_HEADINGS, [_row(finding, UNTESTED)]),
+        _table(_HEADINGS, [_row(finding)]),
         Markup('<p dir="auto">{}</p>').format(_text(finding.summary)),
     ]
     templates = sorted(finding.templates, key=lambda template: -template.prompts)
@@ -80,13 +76,13 @@ def finding_html(finding: Finding) -> str:
     return _whole(pieces)
 
 
-def _row(finding: Finding, least: float) -> tuple[str, ...]:
-    """The cells of a finding; ``least`` is the smallest probability that is claimed."""
+def _row(finding: Finding, ledger: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The cells of a finding."""
     days = active_days(finding)
     return (
         finding.tier,
         finding.campaign_id,
-        probability(finding.probability, least=least),
+        chance(finding, ledger),
         count(finding.accounts),
         count(finding.prompts),
         count(days) if days else "–",

@@ -12,6 +12,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from harvestdetect.arguments import path_of
 from harvestdetect.data import Detection, Finding
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.report.ledger import Shown, bits, shown_ledger
@@ -62,8 +63,9 @@ class Plot:
 
         Raises:
             OutputError: the file cannot be written, or its name ends as that of another format.
+            UsageError: it is no path.
         """
-        file = Path(path)
+        file = path_of(path, "path")
         if file.suffix.lower() not in (".svg", ""):
             raise OutputError(f"a plot is written as SVG: name {file.stem}.svg in place of {file.name}")
         try:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from harvestdetect.data import Detection, Finding
-from harvestdetect.report.format import (
-    files_read,
-    least_claimed,
-    period,
-    plural,
-    probability,
-    prompts_read,
-    tier_counts,
-)
+from harvestdetect.report.format import chance, files_read, period, plural, prompts_read, tier_counts
 from harvestdetect.util.escape import shortened, visible
 
 __all__ = ["detection_text", "finding_text", "headline"]
@@ -26,9 +19,8 @@ CHARACTERS: Final = 120
 
 def detection_text(detection: Detection) -> str:
     """A detection in at most eight lines: what was found, in how much, and its strongest findings."""
-    least = least_claimed(detection.ledger)
     lines = [f"Detection: {headline(detection)}"]
-    lines += [f"  {_line(finding, least)}" for finding in detection.findings[:SHOWN]]
+    lines += [f"  {_line(finding, detection.ledger)}" for finding in detection.findings[:SHOWN]]
     if (more := len(detection.findings) - SHOWN) > 0:
         lines.append(f"  and {more:,} more; findings_table() has all")
     if detection.warnings:
@@ -37,9 +29,9 @@ def detection_text(detection: Detection) -> str:
 
 
 def finding_text(finding: Finding) -> str:
-    """A finding in three lines. The probability is rounded as for a scan whose ledger was not tested."""
+    """A finding in three lines."""
     said = [_cut(text) for text in (finding.title, finding.summary) if text]
-    return "\n  ".join([f"Finding: {_line(finding, None)}", *said])
+    return "\n  ".join([f"Finding: {_line(finding)}", *said])
 
 
 def headline(detection: Detection) -> str:
@@ -54,18 +46,18 @@ def headline(detection: Detection) -> str:
     return f"{found} in {read}" + (f", {plural(rejects, 'reject')}" if rejects else "")
 
 
-def _line(finding: Finding, least: float | None) -> str:
-    chance = probability(finding.probability) if least is None else probability(finding.probability, least=least)
+def _line(finding: Finding, ledger: Mapping[str, Any] | None = None) -> str:
+    """A finding in one line, with its title if the ledger of its detection is given."""
     parts = [
         finding.tier,
         _cut(finding.campaign_id),
-        f"a campaign: {chance}",
+        f"a campaign: {chance(finding, ledger)}",
         plural(finding.accounts, "account"),
         plural(finding.prompts, "prompt"),
     ]
     if finding.first_seen is not None or finding.last_seen is not None:
         parts.append(period(finding.first_seen, finding.last_seen))
-    if least is not None and finding.title:
+    if ledger is not None and finding.title:
         return f"{', '.join(parts)}: {_cut(finding.title)}"
     return ", ".join(parts)
 

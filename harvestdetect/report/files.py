@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
+from harvestdetect.arguments import path_of, wrong
 from harvestdetect.data import (
     MAP_COLUMNS,
     PROMPT_COLUMNS,
@@ -33,7 +34,7 @@ from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.report.brief import brief_page
-from harvestdetect.report.format import by_priority, iso_time, seconds_of, tier_counts
+from harvestdetect.report.format import by_priority, held_out, iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
 from harvestdetect.util.escape import csv_cell, json_text
 from harvestdetect.util.files import Unfinished, make_folder, sweep
@@ -43,6 +44,7 @@ __all__ = [
     "ATTRIBUTED_COLUMNS",
     "AUDIT",
     "BRIEF",
+    "NO_DETECTION",
     "OUTPUT_NAMES",
     "SIGNATURES",
     "accounts_csv",
@@ -96,6 +98,8 @@ AUDIT: Final = "audit.jsonl"
 """What ``serve`` records, in the folder of the state, or of the scan if there is no state."""
 BRIEF: Final = "brief.html"
 """The file that a scan writes on request."""
+NO_DETECTION: Final = "this is not the JSON of a detection: "
+"""Beginning of the messages about a text that is no detection."""
 _SCHEMA_VERSION: Final = 1
 """Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
@@ -258,6 +262,8 @@ def detection_json(detection: Detection) -> str:
     plain = _plain(_without_tables(detection))
     for name in _FILES_ONLY:
         del plain[name]
+    for finding in plain["findings"]:
+        del finding["tested"]
     if not detection.signatures:
         del plain["signatures"]
     return json_text({"schema_version": _SCHEMA_VERSION, **plain}, infinity="1e999")
@@ -272,16 +278,17 @@ def detection_from_json(text: str | bytes) -> Detection:
     try:
         plain = json.loads(text, object_hook=_restored)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"this is not the JSON of a detection: {error}") from None
+        raise InputError(f"{NO_DETECTION}{error}") from None
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version != _SCHEMA_VERSION:
-        raise InputError(
-            f"this is not the JSON of a detection: schema_version must be {_SCHEMA_VERSION}, got {version!r}"
-        )
+        raise InputError(f"{NO_DETECTION}schema_version must be {_SCHEMA_VERSION}, got {version!r}")
     try:
-        return msgspec.convert(plain, Detection)
+        detection = msgspec.convert(plain, Detection)
     except msgspec.ValidationError as error:
-        raise InputError(f"this is not the JSON of a detection: {error}") from None
+        raise InputError(f"{NO_DETECTION}{error}") from None
+    tested = held_out(detection.ledger)
+    findings = tuple(dataclasses.replace(finding, tested=tested) for finding in detection.findings)
+    return dataclasses.replace(detection, findings=findings)
 
 
 def _without_tables(detection: Detection) -> Detection:
@@ -362,8 +369,11 @@ def write_outputs(detection: Detection, out: str | Path, *, brief: bool = False)
 
     Raises:
         OutputError: ``out`` is a file, may not be written, or its disk is full.
+        UsageError: an argument is of another type.
     """
-    out = Path(out)
+    if not isinstance(detection, Detection):
+        raise wrong("detection", "what detect returns", detection)
+    out = path_of(out, "out", wanted="a folder")
     check_writable(out)
     writers: dict[str, Callable[[BinaryIO], object]] = {
         "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),

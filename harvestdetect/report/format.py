@@ -13,12 +13,14 @@ __all__ = [
     "UNTESTED",
     "active_days",
     "by_priority",
+    "chance",
     "count",
     "day",
     "expected_innocent",
     "few",
     "files_read",
     "found_because",
+    "held_out",
     "iso_time",
     "least_claimed",
     "minute",
@@ -187,8 +189,29 @@ def least_claimed(ledger: Mapping[str, Any]) -> float:
     Args:
         ledger: see :attr:`harvestdetect.data.Detection.ledger`; empty in results of older versions.
     """
+    tested = held_out(ledger)
+    return UNTESTED if tested is None else 1 / tested
+
+
+def held_out(ledger: Mapping[str, Any]) -> int | None:
+    """The number of innocent groups that a ledger was tested on; None if it is not known.
+
+    Args:
+        ledger: see :attr:`harvestdetect.data.Detection.ledger`; empty in results of older versions.
+    """
     tested = ledger.get("held_out")
-    return 1 / tested if isinstance(tested, int) and tested > 1 else UNTESTED
+    return tested if isinstance(tested, int) and tested > 1 else None
+
+
+def chance(finding: Finding, ledger: Mapping[str, Any] | None = None) -> str:
+    """The probability that a finding is a campaign, in words, no surer than its ledger was tested.
+
+    Args:
+        finding: of a scan.
+        ledger: of the detection, see :func:`least_claimed`; None takes what the finding knows of it.
+    """
+    tested = {"held_out": finding.tested} if ledger is None else ledger
+    return probability(finding.probability, least=least_claimed(tested))
 
 
 def expected_innocent(expected: float, findings: int) -> str:

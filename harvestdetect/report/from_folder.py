@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from harvestdetect.data import MAP_COLUMNS, Detection
 from harvestdetect.errors import InputError
-from harvestdetect.report.files import detection_from_json
+from harvestdetect.report.files import NO_DETECTION, detection_from_json
 from harvestdetect.report.read import csv_rows, json_lines, run_of
 from harvestdetect.util.escape import csv_text
 
@@ -70,7 +70,11 @@ def _detection(out: Path, run: Mapping[str, Any]) -> Detection:
     plain = {name: run[name] for name in (*names, "calibration")} | {"ledger": run.get("ledger", {})}
     plain |= {"findings": findings, "attributed": attributed, "schema_version": 1}
     plain["rejects"] = [line for _, line in json_lines(out / "rejects.jsonl")]
-    return replace(detection_from_json(json.dumps(plain)), prompts=prompts, map=_map(out / "map.parquet"))
+    try:
+        found = detection_from_json(json.dumps(plain))
+    except InputError as error:
+        raise ValueError(str(error).removeprefix(NO_DETECTION)) from None
+    return replace(found, prompts=prompts, map=_map(out / "map.parquet"))
 
 
 def _map(file: Path) -> pa.Table | None:

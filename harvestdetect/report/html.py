@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from harvestdetect.arguments import wrong
 from harvestdetect.data import TIERS, Detection
 from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import URGENT, WATCH
@@ -45,7 +46,12 @@ def html_report(detection: Detection) -> str:
 
     Args:
         detection: the answer of a scan.
+
+    Raises:
+        UsageError: it is of another type.
     """
+    if not isinstance(detection, Detection):
+        raise wrong("detection", "what detect returns", detection)
     shown = min(50, len(detection.findings))
     while True:
         page = _render(detection, limits_of(shown))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -24,6 +25,8 @@ _STATUS: Final = {
     "quiet": "gone quiet",
 }
 """Status of a known campaign, in words."""
+_VERDICT: Final = re.compile(r"judged it (harvest|benign|unsure) on (\d{4}-\d{2}-\d{2})")
+"""What a verdict says, in the sentence of :class:`~harvestdetect.data.Standing`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Row:
     """The kinds of evidence that carry weight."""
     status: str
     """What changed in this run; empty if nothing did, and without a state."""
+    verdict: str
+    """The verdict in force and its day, without name and note; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,8 @@ class Opening:
     todo: tuple[Todo, ...]
     groups: tuple[Group, ...]
     """The findings at watch, the largest group first."""
+    judged: tuple[tuple[str, int], ...]
+    """Verdicts in force and how many findings have each."""
 
 
 def opening(detection: Detection) -> Opening:
@@ -101,6 +108,7 @@ def opening(detection: Detection) -> Opening:
         top=tuple((strong or rows)[:TOP]),
         todo=tuple(_todo(tier, of) for tier in TIERS if (of := [r for r in rows if r.finding.tier == tier])),
         groups=watch_groups(rows),
+        judged=tuple(sorted(Counter(row.verdict.split()[1] for row in rows if row.verdict).items())),
     )
 
 
@@ -138,4 +146,11 @@ def _row(finding: Finding, number: int, least: float) -> Row:
         facts=", ".join(facts),
         why=", ".join(finding.families) or "none by itself",
         status=_STATUS[standing.status] if standing and standing.fresh else "",
+        verdict=_verdict(standing.verdict) if standing else "",
     )
+
+
+def _verdict(sentence: str) -> str:
+    """A verdict without the name of the reviewer and the note, either of which may name an account."""
+    found = _VERDICT.search(sentence)
+    return "" if found is None else f"judged {found[1]} on {found[2]}"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ __all__ = [
     "Hit",
     "Searched",
     "Value",
+    "index_of",
     "is_current",
     "is_made",
     "open_search",
@@ -89,7 +91,7 @@ def open_search(
                 _make(place, home, progress, tell)
     index = open_index(home)
     if place.findings is not None:
-        campaigns = campaigns_of_scan(place.findings, index)
+        campaigns = campaigns_of_scan(place.findings, index, state=place.folder if place.in_state else None)
     else:
         campaigns = campaigns_of_state(place.folder, index) if place.kind == "state" else Campaigns()
     return Search(place, home, index, open_vectors(home, "wording"), campaigns, tell)
@@ -105,9 +107,22 @@ def is_made(folder: str | os.PathLike[str], *, work: str | os.PathLike[str] | No
     Raises:
         InputError, StateError, UsageError: as for :func:`open_search`.
     """
+    return index_of(folder, work=work).is_dir()
+
+
+def index_of(folder: str | os.PathLike[str], *, work: str | os.PathLike[str] | None = None) -> Path:
+    """The folder in which the index of a window is, or would be.
+
+    Args:
+        folder: as for :func:`open_search`.
+        work: as for :func:`open_search`.
+
+    Raises:
+        InputError, StateError, UsageError: as for :func:`open_search`.
+    """
     from harvestdetect.search.place import place_of
 
-    return _home(place_of(Path(folder), work=None if work is None else Path(work))).is_dir()
+    return _home(place_of(Path(folder), work=None if work is None else Path(work)))
 
 
 def is_current(search: Search) -> bool:
@@ -130,11 +145,9 @@ def _home(place: Place) -> Path:
     """Where the index of a window is, or would be."""
     from harvestdetect.data import KINDS
     from harvestdetect.embed.distill import DISTILL_VERSION
-    from harvestdetect.embed.model_files import folder_digest, packaged_folder
     from harvestdetect.search.tags import WORDS
     from harvestdetect.store.keys import key_of
     from harvestdetect.store.models import SEARCH
-    from harvestdetect.util.versions import versions
 
     settings = place.settings
     names = ("segment_characters", "max_windows", "registry", "use_registry", "find_preambles", "min_accounts")
@@ -144,11 +157,27 @@ def _home(place: Place) -> Path:
         "preambles": place.preambles,
         "fields": list(WORDS),
         "kinds": KINDS,
-        "versions": versions(),
-        "model": folder_digest(packaged_folder()),
+        "versions": _packages(),
+        "model": _packaged_model(),
         "distilled": DISTILL_VERSION,
     }
     return place.folder / SEARCH / key_of(depends, kind=SEARCH, content=[list(file) for file in place.files])
+
+
+@cache
+def _packages() -> dict[str, str]:
+    """The versions of the packages that this process has loaded."""
+    from harvestdetect.util.versions import versions
+
+    return versions()
+
+
+@cache
+def _packaged_model() -> str:
+    """The digest of the packaged model, which takes long to compute and is looked up with every question."""
+    from harvestdetect.embed.model_files import folder_digest, packaged_folder
+
+    return folder_digest(packaged_folder())
 
 
 def _make(place: Place, home: Path, progress: Progress | None, notes: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from harvestdetect.errors import InputError
 from harvestdetect.export.scan_folder import FINDINGS
 from harvestdetect.report.read import json_lines
 from harvestdetect.search.index import Index
-from harvestdetect.state.store import open_store
+from harvestdetect.state.store import Store, open_store
+from harvestdetect.state.verdicts import standing_verdicts
 from harvestdetect.util.arrays import Ints, Ints32
 
 __all__ = ["Campaigns", "campaigns_of_scan", "campaigns_of_state"]
@@ -55,15 +57,17 @@ class Campaigns:
         return np.repeat(np.arange(len(rows)), count), self.campaign[place]
 
 
-def campaigns_of_scan(out: Path, index: Index) -> Campaigns:
+def campaigns_of_scan(out: Path, index: Index, *, state: Path | None = None) -> Campaigns:
     """The findings of a scan and their prompts.
 
     Args:
         out: folder of ``scan --out``.
         index: of the window of the scan.
+        state: the state into which it scanned; None if there is none. Its verdicts count.
 
     Raises:
         InputError: a file of the folder is missing or malformed.
+        StateError: the state cannot be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -73,6 +77,9 @@ def campaigns_of_scan(out: Path, index: Index) -> Campaigns:
         if not isinstance(row.get("campaign_id"), str) or not isinstance(row.get("tier"), str):
             raise InputError(f"{out / FINDINGS}, line {number}: no campaign_id and tier")
         tiers[row["campaign_id"]] = row["tier"]
+    if state is not None:
+        with open_store(state, write=False) as store, store.snapshot():
+            tiers |= {one: tier for one, tier in _tiers(store).items() if one in tiers}
     try:
         table = pq.read_table(out / "prompts.parquet", columns=["file", "line", "campaign_id"], partitioning=None)
         names, lines = table["file"].to_pylist(), table["line"].to_numpy()
@@ -94,8 +101,7 @@ def campaigns_of_state(folder: Path, index: Index) -> Campaigns:
         StateError: the state cannot be read.
     """
     with open_store(folder, write=False) as store, store.snapshot():
-        rows = store.rows("SELECT campaign, tier FROM campaigns WHERE merged_into IS NULL ORDER BY campaign")
-        tiers = {str(row["campaign"]): str(row["tier"]) for row in rows}
+        tiers = _tiers(store)
         members = store.rows("SELECT campaign, account FROM members ORDER BY campaign, account")
     known = {name: number for number, name in enumerate(tiers)}
     pairs = [
@@ -105,6 +111,15 @@ def campaigns_of_state(folder: Path, index: Index) -> Campaigns:
     ]
     found = np.array(pairs, np.int64).reshape(-1, 2)
     return _sorted(tiers, found[:, 0], found[:, 1], by_account=True)
+
+
+def _tiers(store: Store) -> dict[str, str]:
+    """The tier of each campaign of a state, after verdicts."""
+    benign = {
+        name for name, verdict in standing_verdicts(store, now=int(time.time())).items() if verdict.verdict == "benign"
+    }
+    rows = store.rows("SELECT campaign, tier FROM campaigns WHERE merged_into IS NULL ORDER BY campaign")
+    return {row["campaign"]: "watch" if row["campaign"] in benign else row["tier"] for row in rows}
 
 
 def _keys(file: Sequence[int] | Ints, line: Ints) -> Ints:

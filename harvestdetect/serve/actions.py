@@ -12,10 +12,10 @@ from harvestdetect.export.values import Reveal
 from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.finding import PERIODS, VERDICTS, Draft, finding
 from harvestdetect.serve.render import EXPORTS, Answer, Visit, redirect, said
-from harvestdetect.serve.verdicts import Outcome, give, take_back
+from harvestdetect.serve.verdicts import Outcome, clear_account, give, take_back
 from harvestdetect.state.verdicts import VerdictName
 
-__all__ = ["MAX_REASON", "Show", "export", "find", "hide", "reveal", "undo", "verdict"]
+__all__ = ["MAX_REASON", "Show", "clear", "export", "find", "hide", "reveal", "unclear", "undo", "verdict"]
 
 Show: TypeAlias = Callable[[], Answer]
 """Makes the answer, in the thread that reads."""
@@ -58,6 +58,34 @@ def undo(desk: Desk, visit: Visit) -> Show:
         return take_back(desk.places.state, campaign, reviewer=visit.session.name, seen=seen, audit=desk.audit)
 
     return _judging(desk, visit, act, Draft(), done="The last verdict was undone.")
+
+
+def clear(desk: Desk, visit: Visit) -> Show:
+    """Clears an account in a finding."""
+    return _clearing(desk, visit, back=False)
+
+
+def unclear(desk: Desk, visit: Visit) -> Show:
+    """Takes back that an account was cleared."""
+    return _clearing(desk, visit, back=True)
+
+
+def _clearing(desk: Desk, visit: Visit, *, back: bool) -> Show:
+    campaign, state = _named(desk, visit.form.get("campaign", "")), desk.places.state
+    account = desk.reader.submit(lambda: desk.moment().accounts.get(visit.path["account"])).result()
+    if campaign is None or account is None or desk.read_only or state is None:
+        return _cannot(desk, visit)
+    note = visit.form.get("note", "").strip()
+    if not note and not back:
+        return lambda: said(desk, visit, "Nothing was saved", "Give a reason why the account is innocent.", status=400)
+    try:
+        clear_account(state, campaign, account, note=note, reviewer=visit.session.name, back=back, audit=desk.audit)
+    except HarvestdetectError as error:
+        message, status = f"{error}.", 400 if isinstance(error, UsageError) else 503
+        return lambda: said(desk, visit, "Nothing was saved", message, status=status)
+    done = "The account is cleared no more." if back else "The account was cleared; the next scan respects it."
+    visit.session.notices.append(done)
+    return lambda: redirect(f"/account/{visit.path['account']}")
 
 
 def reveal(desk: Desk, visit: Visit) -> Show:
@@ -106,7 +134,8 @@ def export(desk: Desk, visit: Visit) -> Show:
         )
         reveals = frozenset(cast(list[Reveal], shown))
         only = (campaign,) if campaign is not None else ()
-        source = read_source(folder, tier=cast(Any, tier), campaigns=only, reveal=reveals)
+        state = None if desk.places.out is None else desk.places.state
+        source = read_source(folder, tier=cast(Any, tier), campaigns=only, reveal=reveals, state=state)
         table_name = (table or "campaigns") if form_name == "csv" else None
         text = export_text(source, form_name, ExportOptions(reveal=reveals), table_name=table_name)
     except HarvestdetectError as error:

@@ -46,6 +46,7 @@ def application(desk: Desk) -> Starlette:
         "/finding/{campaign}/undo": actions.undo, "/finding/{campaign}/reveal": actions.reveal,
         "/finding/{campaign}/hide": actions.hide, "/search": asking.ask, "/search/reveal": asking.reveal_answer,
         "/search/hide": asking.hide_answer, "/search/seeds": asking.seeds,
+        "/account/{account}/clear": actions.clear, "/account/{account}/unclear": actions.unclear,
     }  # fmt: skip
     return Starlette(
         routes=[

@@ -32,7 +32,7 @@ def compare(desk: Desk, visit: Visit) -> Answer:
         if row is None:
             continue
         item, named = moment.by_key.get(desk.keys.campaign(campaign)), known.campaigns.get(campaign)
-        row["title"] = item.title if item is not None else campaign if named is None else named.summary
+        row["title"] = item.title if item is not None else campaign if named is None else named.title or named.summary
         row["address"] = f"/finding/{desk.keys.campaign(campaign)}"
         groups[row.pop("group")].append(row)
     for rows in groups.values():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from harvestdetect.data import Member
 from harvestdetect.report.finding import finding_section, limits_of
 from harvestdetect.report.format import by_priority, count, day, period
 from harvestdetect.report.map_svg import map_svg
@@ -17,6 +18,7 @@ from harvestdetect.serve.results import hidden
 from harvestdetect.serve.search_page import words_of
 from harvestdetect.serve.verdicts import seen_of
 from harvestdetect.serve.views import Paged, missing
+from harvestdetect.state import Clearing
 
 __all__ = ["PERIODS", "VERDICTS", "Draft", "finding", "item_of"]
 
@@ -136,7 +138,9 @@ def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:
     number = _page_number(wanted)
     address = f"/finding/{desk.keys.campaign(item.campaign_id)}?accounts="
     if item.finding is not None:
-        every: Sequence[Any] = sorted(by_priority(item.finding.members), key=lambda m: not m.recommended)
+        cleared = {} if moment.known is None else moment.known.cleared.get(item.campaign_id, {})
+        members = [_under_clearing(m, cleared.get(m.account)) for m in by_priority(item.finding.members)]
+        every: Sequence[Any] = sorted(members, key=lambda m: not m.recommended)
         found = Paged.of(every, number, ACCOUNTS, lambda page: f"{address}{page}#accounts")
         return replace(found, rows=[(m, f"/account/{desk.account(m.account)}") for m in found.rows])
     found = Paged.of(desk.state.members(item.campaign_id), number, ACCOUNTS, lambda page: f"{address}{page}#accounts")
@@ -144,16 +148,18 @@ def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:
     return replace(found, rows=[(n, f"/account/{desk.account(n)}" if n in known else "") for n in found.rows])
 
 
+def _under_clearing(member: Member, clearing: Clearing | None) -> Member:
+    """A member as the next scan will have it, if it was cleared after the last one."""
+    if clearing is None or clearing.sentence in member.reasons:
+        return member
+    return replace(member, recommended=False, reasons=(clearing.sentence, *member.reasons))
+
+
 def _prompts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged | None:
     """One page of the prompts of a finding, the first sent first; None if they are not known. No text is among them."""
-    table = None if moment.results is None else moment.results.detection.prompts
-    if table is None or item.finding is None:
+    own = None if moment.results is None else moment.results.prompts_of(item.campaign_id)
+    if own is None or item.finding is None:
         return None
-    import pyarrow.compute as pc
-
-    own = table.filter(pc.equal(table["campaign_id"], item.campaign_id))
-    order = [name for name in ("timestamp", "file", "line") if name in own.column_names]
-    own = own.sort_by([(name, "ascending") for name in order])
     address = f"/finding/{desk.keys.campaign(item.campaign_id)}?prompts="
     places = range(own.num_rows)
     found = Paged.of(places, _page_number(wanted), PROMPTS, lambda page: f"{address}{page}#prompts")

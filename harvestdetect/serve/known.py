@@ -12,6 +12,7 @@ from typing import Final
 
 from harvestdetect.state import (
     CampaignRun,
+    Clearing,
     Day,
     Event,
     KnownCampaign,
@@ -37,6 +38,8 @@ class Known:
     """By id, also those that were merged into another."""
     verdicts: Mapping[str, tuple[Verdict, ...]]
     """Campaign -> all verdicts on it, in the order in which they were given."""
+    cleared: Mapping[str, Mapping[str, Clearing]]
+    """Campaign -> account -> the clearing in force."""
     runs: tuple[PastRun, ...]
     """The newest first."""
     precision: tuple[Precision, ...]
@@ -131,6 +134,7 @@ def _read(state: State) -> Known:
         return Known(
             campaigns={one.campaign_id: one for one in state.campaigns(everything=True)},
             verdicts={campaign: tuple(given) for campaign, given in verdicts.items()},
+            cleared=state.cleared(),
             runs=tuple(state.runs()),
             precision=tuple(state.precision()),
         )

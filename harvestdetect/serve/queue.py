@@ -121,11 +121,12 @@ def _of_finding(finding: Finding, known: KnownCampaign | None) -> Item:
 
 
 def _of_known(known: KnownCampaign) -> Item:
+    title = known.title or known.summary
     return Item(
-        campaign_id=known.campaign_id, tier=known.tier, title=known.summary, accounts=known.accounts,
+        campaign_id=known.campaign_id, tier=known.tier, title=title, accounts=known.accounts,
         prompts=known.prompts, first_seen=known.first_seen, last_seen=known.last_seen, probability=math.nan,
         families=(), status=known.status, detected=known.detected, verdict=known.verdict, finding=None, known=known,
-        searched=normalize(f"{known.summary}\n{known.campaign_id}"),
+        searched=normalize(f"{title}\n{known.summary}\n{known.campaign_id}"),
     )  # fmt: skip
 
 

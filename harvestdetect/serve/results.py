@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from harvestdetect.data import Detection, Finding, Template
 from harvestdetect.errors import InputError
 from harvestdetect.explain.files import Scan, read_scan
@@ -67,10 +69,18 @@ class Results:
     """Account -> campaigns that it is a member of."""
     facts: RunFacts
     """What the section of each finding says about the scan."""
+    sent: Mapping[str, pa.Table]
+    """Campaign -> its prompts, those sent first first; without campaigns of which none are known."""
+
+    def prompts_of(self, campaign: str) -> pa.Table | None:
+        """The prompts of a campaign, those sent first first; None if the scan kept none."""
+        every = self.detection.prompts
+        return None if every is None else self.sent.get(campaign, every.slice(0, 0))
 
     def facts_of(self, finding: Finding) -> RunFacts:
         """What the section of a finding says about the scan, with what its accounts sent on each day."""
-        alone = run_facts(replace(self.detection, findings=(finding,)), shown=1)
+        own = self.prompts_of(finding.campaign_id)
+        alone = run_facts(replace(self.detection, findings=(finding,), prompts=own), shown=1)
         return replace(self.facts, activity=alone.activity)
 
 
@@ -124,7 +134,23 @@ def _read(out: Path, stamp: Stamp) -> Results:
         scan=scan,
         campaigns_of={account: tuple(found) for account, found in campaigns_of.items()},
         facts=run_facts(detection),
+        sent=_by_campaign(detection.prompts),
     )
+
+
+def _by_campaign(prompts: pa.Table | None) -> dict[str, pa.Table]:
+    """The prompts of each campaign, those sent first first, as parts of one sorted table."""
+    if prompts is None or not prompts.num_rows:
+        return {}
+    import pyarrow.compute as pc
+
+    order = [name for name in ("campaign_id", "timestamp", "file", "line") if name in prompts.column_names]
+    table = prompts.sort_by([(name, "ascending") for name in order]).combine_chunks()
+    runs = pc.run_end_encode(table["campaign_id"].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    names = runs.values.to_pylist()
+    return {name: table.slice(start, end - start) for name, start, end in zip(names, starts, ends, strict=True)}
 
 
 def hidden(finding: Finding) -> Finding:

@@ -13,7 +13,7 @@ from harvestdetect.serve.audit import Audit
 from harvestdetect.state import State, Verdict, open_state
 from harvestdetect.state.verdicts import VerdictName
 
-__all__ = ["Outcome", "give", "seen_of", "take_back"]
+__all__ = ["Outcome", "clear_account", "give", "seen_of", "take_back"]
 
 WAIT: Final = 5.0
 """Seconds to wait for another process that has the lock of the state."""
@@ -108,6 +108,39 @@ def take_back(folder: Path, campaign: str, *, reviewer: str, seen: str, audit: A
             audit.add(reviewer, "undo failed", campaign=campaign)
             raise
         return Outcome(kind="stored", verdicts=tuple(state.verdicts(campaign)))
+
+
+def clear_account(
+    folder: Path, campaign: str, account: str, *, note: str, reviewer: str, back: bool, audit: Audit
+) -> None:
+    """Clears a member of a campaign, or takes that back.
+
+    Args:
+        folder: of the state.
+        campaign: its id.
+        account: its id. The audit log does not have it.
+        note: reason.
+        reviewer: name of the reviewer.
+        back: whether to take it back.
+        audit: takes a line before anything is stored.
+
+    Raises:
+        LockedError: a scan has the state.
+        OutputError: the audit log cannot be written.
+        StateError: the state cannot be written.
+        UsageError: there is no such member, or somebody else did it meanwhile.
+    """
+    what = "unclear" if back else "clear"
+    with _opened(folder) as state:
+        audit.add(reviewer, what, campaign=campaign)
+        try:
+            if back:
+                state.unclear(campaign, account, reviewer=reviewer)
+            else:
+                state.clear(campaign, account, note=note, reviewer=reviewer)
+        except BaseException:
+            audit.add(reviewer, f"{what} failed", campaign=campaign)
+            raise
 
 
 def _opened(folder: Path) -> State:

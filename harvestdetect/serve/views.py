@@ -175,7 +175,7 @@ def account(desk: Desk, visit: Visit) -> Answer:
             found = explain_account(moment.results.scan, name, sent=sent)
     return page(
         desk, visit, "account.html.j2", moment=moment, account=name, account_key=key, prompts=found.prompts,
-        missing=found.missing, places=_places(desk, moment, found), timeline=_account_timeline(sent or []),
+        missing=found.missing, places=_places(desk, moment, found, name), timeline=_account_timeline(sent or []),
         back=_query(visit.session.view),
     )  # fmt: skip
 
@@ -184,9 +184,14 @@ def _query(view: View) -> str:
     return f"?{query}" if (query := view.query()) else ""
 
 
-def _places(desk: Desk, moment: Moment, found: AccountExplanation) -> list[dict[str, Any]]:
+def _places(desk: Desk, moment: Moment, found: AccountExplanation, account: str) -> list[dict[str, Any]]:
     by_id = {item.campaign_id: item for item in moment.items}
-    return [_place(desk, by_id.get(place.campaign_id), place) for place in found.places]
+    cleared = {} if moment.known is None else moment.known.cleared
+    return [
+        _place(desk, by_id.get(place.campaign_id), place)
+        | {"clearing": cleared.get(place.campaign_id, {}).get(account)}
+        for place in found.places
+    ]
 
 
 def _place(desk: Desk, item: Item | None, place: Place) -> dict[str, Any]:
@@ -198,6 +203,8 @@ def _place(desk: Desk, item: Item | None, place: Place) -> dict[str, Any]:
         "title": item.title if item is not None else "A candidate that is no finding",
         "address": f"/finding/{desk.keys.campaign(place.campaign_id)}" if item is not None else "",
         "verdict": None if item is None else item.verdict,
+        "key": "" if item is None else desk.keys.campaign(item.campaign_id),
+        "clearable": not desk.read_only and item is not None and item.known is not None and place.role == "member",
         "seen": period(first, last) if first is not None else "unknown",
     }
 

@@ -12,7 +12,7 @@ from harvestdetect.errors import SignatureError
 from harvestdetect.signatures.canonical import MOST_BYTES, canonical, content_of, parsed, plain_of
 from harvestdetect.signatures.keys import check_installed, fingerprint
 from harvestdetect.signatures.values import FORMAT, Content
-from harvestdetect.util.disk import reason_of
+from harvestdetect.util.small_files import small_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -118,16 +118,13 @@ def open_signatures(path: Path, *, trust: Sequence[bytes] = (), today: date | No
 
 
 def read_raw(path: Path) -> bytes:
-    """The bytes of a file, one more than allowed at most.
+    """The bytes of a signature file.
 
     Raises:
-        SignatureError: it cannot be read.
+        SignatureError: it cannot be read, or is too large for one.
     """
-    try:
-        with open(path, "rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SignatureError(f"cannot read {path}: {reason_of(error)}") from None
+    advice = "a signature file is smaller, so name another one"
+    return small_bytes(path, name=str(path), most=MOST_BYTES, advice=advice, error=SignatureError)
 
 
 def _day(text: str, name: str) -> date:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +27,7 @@ from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.errors import InputError, SettingsError, UsageError
 from harvestdetect.report.read import converted, json_lines, run_of, short
 from harvestdetect.settings import Settings, load_settings
+from harvestdetect.signatures.apart import alike_findings
 from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import fingerprint, public_bytes
 from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
@@ -39,6 +40,7 @@ from harvestdetect.signatures.values import (
     Content,
     Hashing,
     Issuer,
+    SignedCampaign,
 )
 from harvestdetect.stages import PLAIN, Read, embed, load_references
 from harvestdetect.util.arrays import Bools, Ints
@@ -141,8 +143,8 @@ def export_signatures(
     )  # fmt: skip
     ids = {line.campaign_id: signature_id(key, line.campaign_id) for line in chosen}
     once = first_rows(corpus.prompts)
-    groups = [_group(line, ids[line.campaign_id], rows, once) for line in chosen]
-    described = describe_groups(groups, seen, naming)
+    groups = {line.campaign_id: _group(line, ids.get(line.campaign_id, line.campaign_id), rows, once) for line in lines}
+    described = describe_groups([groups[line.campaign_id] for line in chosen], seen, naming)
     today = request.today or datetime.now(UTC).date()
     content = Content(
         format=FORMAT, version=VERSION,
@@ -152,12 +154,29 @@ def export_signatures(
         campaigns=tuple(sorted(described, key=lambda one: one.id)),
     )  # fmt: skip
     back = {own: campaign for campaign, own in ids.items()}
-    told = [
-        f"{back[one.id]} has no template that may be exported; its signature is what its prompts are about"
-        for one in described
-        if not one.templates
-    ]
-    return Exported(content=content, names=back, notes=tuple(told))
+    told = tuple(_notes(described, back, list(groups.values()), seen))
+    return Exported(content=content, names=back, notes=told)
+
+
+def _notes(
+    described: Sequence[SignedCampaign], names: Mapping[str, str], findings: Sequence[Group], seen: Seen
+) -> Iterator[str]:
+    """Sentences about what could not be described.
+
+    Args:
+        described: the signatures.
+        names: id of a signature -> id of the campaign.
+        findings: all findings of the scan.
+        seen: where they were found.
+    """
+    for one in described:
+        if not one.templates:
+            yield f"{names[one.id]} has no template that may be exported; its signature is what its prompts are about"
+    for own, other, like in alike_findings(described, findings, seen):
+        yield (
+            f"nothing in the signature of {names[own]} tells it from {names.get(other, other)}, which is alike to "
+            f"{100 * like:.0f} %: whoever scans with it may take one for the other"
+        )
 
 
 def hashing_of(public: bytes, secret: bytes | None, size: int | None) -> Hashing:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from harvestdetect.errors import SignatureError, UsageError
 from harvestdetect.util.disk import reason_of
 from harvestdetect.util.files import replacing
+from harvestdetect.util.small_files import small_bytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -117,6 +118,11 @@ def private_key(path: Path, *, ask: Callable[[], str] | None = None) -> Ed25519P
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     raw = _read(path, "private key")
+    if b"PUBLIC KEY" in raw:
+        raise SignatureError(
+            f"{path} is a public key, and a file is signed with the private one; give the file without .pub that "
+            "signatures keygen made"
+        )
     given: bytes | None = None
     if b"ENCRYPTED" in raw:
         told = os.environ.get(PASSPHRASE) or (ask() if ask is not None else "")
@@ -197,14 +203,8 @@ def others_may_read(path: Path) -> bool:
 
 
 def _read(path: Path, what: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(MOST_KEY_BYTES + 1)
-    except OSError as error:
-        raise SignatureError(f"cannot read the {what} {path}: {reason_of(error)}") from None
-    if len(raw) > MOST_KEY_BYTES:
-        raise SignatureError(f"{path} is no {what}: it has more than {MOST_KEY_BYTES:,} bytes")
-    return raw
+    advice = "a key is smaller, so name another file"
+    return small_bytes(path, name=f"the {what} {path}", most=MOST_KEY_BYTES, advice=advice, error=SignatureError)
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:

@@ -25,7 +25,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
 from harvestdetect.signatures.cells import Cells, cell_matrix, profile_of
 from harvestdetect.signatures.shingles import Senders, find_shingles, senders_of, shingles_of, words_of
-from harvestdetect.signatures.traits import form_of, list_of, sizes_of, tempo_of
+from harvestdetect.signatures.traits import sizes_of, traits_of
 from harvestdetect.signatures.values import Run, SignedCampaign, TemplateShape
 from harvestdetect.template.description import SHARED_WORDS
 from harvestdetect.util.arrays import AnyInts, Bools
@@ -143,6 +143,7 @@ def _described(
     kept: Callable[[_Wanted], frozenset[str]],
 ) -> SignedCampaign:
     corpus, parts, prompts = seen.corpus, seen.parts, group.prompts
+    traits = traits_of(corpus, parts, prompts)
     templates = []
     for template, words in zip(group.templates, read, strict=True):
         shingles = [s for run in words.runs for s in shingles_of(run, naming.size)]
@@ -158,9 +159,9 @@ def _described(
             cell_matrix(parts, prompts, seen.vectors, seen.cells), corpus.prompts.account[prompts],
             least_accounts=naming.least_accounts,
         ),
-        form=form_of(corpus, parts, prompts),
-        tempo=tempo_of(corpus, prompts),
-        list=list_of(corpus, prompts),
+        form=traits.form,
+        tempo=traits.tempo,
+        list=traits.list,
         sizes=sizes_of(corpus, prompts),
     )  # fmt: skip
 

@@ -7,9 +7,8 @@ with the findings.
 Innocent people may send the same words, such as a prompt that is public. So accounts in no finding count only if the
 form of their prompts, their tempo and their list are like the campaign's as well.
 
-A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding at
-``review`` or above that no words explain, if it fits this one clearly better than all others. It fits a candidate that
-is no finding only if it is nearly the same, like no other candidate, and form, tempo and list are alike as well.
+Without its words, a signature fits by subjects, form, tempo and list together
+(:mod:`harvestdetect.signatures.by_profile`).
 
 Nothing here changes a finding, a tier or an order.
 """
@@ -18,20 +17,21 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows
-from harvestdetect.data import NO_TIME, Corpus, SignatureBy, SignatureFit, Tier
+from harvestdetect.data import NO_TIME, Corpus, SignatureBy, SignatureFit
 from harvestdetect.errors import SignatureError
+from harvestdetect.signatures.by_profile import Candidate, fitting
 from harvestdetect.signatures.cells import Cells, cell_matrix, fits, shares_of, similarity
 from harvestdetect.signatures.envelope import Opened
 from harvestdetect.signatures.keys import fingerprint
 from harvestdetect.signatures.shingles import Found, find_shingles, hasher, senders_of
-from harvestdetect.signatures.traits import form_fit, form_of, list_fit, list_of, tempo_fit, tempo_of
+from harvestdetect.signatures.traits import Traits, shape_fit, traits_of
 from harvestdetect.signatures.values import LEAST_ACCOUNTS, Hashing, SignedCampaign
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, packed_pairs, unique
 from harvestdetect.util.vectors import Rows
@@ -47,24 +47,8 @@ LEAST_FOUND: Final = 4
 """Fewest shingles of a template that a prompt must contain. Chosen."""
 HALF: Final = 0.5
 """Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
-PROFILE_FITS: Final = 0.65
-"""Likeness of profiles from which a profile fits a finding. Chosen on tuning data."""
-SURE: Final[tuple[Tier, ...]] = ("urgent", "review")
-"""Tiers of findings that a profile alone can fit: at ``watch`` too many are innocent."""
-CLEARLY: Final = 1.1
-"""Least ratio of the likeness of a finding to that of any other finding. Chosen."""
-SAME_PROFILE: Final = 0.9
-"""Likeness of profiles from which a profile fits a candidate that is no finding. Chosen on tuning data."""
-ALONE: Final = 1.25
-"""Least ratio of the likeness of such a candidate to that of any other one. Chosen."""
-SAME_SHAPE: Final = 0.85
-"""Mean likeness of form, tempo and list of such a candidate. Chosen on tuning data: innocent groups reached 0.80."""
-ALSO_LIKE: Final = 0.05
-"""Most of the other candidates that may be as like, as a share of them. Chosen."""
 SHAPE_FITS: Final = 0.75
 """Mean likeness of form, tempo and list from which accounts in no finding that send the words count. Chosen."""
-OVERLAP: Final = 0.1
-"""Share of common accounts from which two candidates are not compared as different ones. Chosen."""
 ORDERED_PARTS: Final = 200
 """Parts, evenly chosen, in which the order of shingles is measured."""
 LEAST_WEIGHT: Final = 0.1
@@ -72,14 +56,9 @@ LEAST_WEIGHT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Candidate):
     """One candidate of the scan."""
 
-    campaign_id: str | None
-    """Of its finding; None if it is none."""
-    tier: Tier | None
-    accounts: AnyInts
-    """Its members, ascending."""
     prompts: AnyInts
     """Its prompts, ascending."""
 
@@ -152,7 +131,7 @@ def match_signatures(shared: Shared, scanned: Scanned) -> tuple[SignatureFit, ..
             for campaign in file.content.campaigns:
                 signatures.append(_One(issuer=file.issuer, campaign=campaign, comparable=comparable))
                 found += _by_words(signatures[-1], texts, dump)
-    taken = {fit.campaign_id for fit in found}
+    taken = frozenset(fit.campaign_id for fit in found if fit.campaign_id is not None)
     sure = {(fit.issuer, fit.signature) for fit in found if fit.campaign_id is not None}
     for one in signatures:
         if (one.issuer, one.campaign.id) not in sure:
@@ -176,6 +155,15 @@ class _Dump:
     usual: Floats
     shares: tuple[Floats, ...]
     """The shares of each candidate."""
+    known: dict[int, Traits] = field(default_factory=dict)
+    """Candidate -> its traits, of those that were asked for."""
+
+    def traits(self, number: int) -> Traits:
+        """Form, tempo and list of a candidate."""
+        if number not in self.known:
+            prompts = self.scanned.candidates[number].prompts
+            self.known[number] = traits_of(self.scanned.corpus, self.scanned.parts, prompts[self.once[prompts]])
+        return self.known[number]
 
     @classmethod
     def of(cls, scanned: Scanned, comparable: bool) -> _Dump:
@@ -349,52 +337,25 @@ def _fit(
     )  # fmt: skip
 
 
-def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[SignatureFit]:
-    """The group that the profile alone fits, if there is one.
+def _by_profile(one: _One, dump: _Dump, taken: frozenset[str]) -> list[SignatureFit]:
+    """The groups that the signature fits without its words.
 
     Args:
         one: the signature.
         dump: the scan.
         taken: findings that the words of some signature fit.
     """
-    if not one.comparable or dump.matrix is None or not one.campaign.profile:
+    campaign = one.campaign
+    if not one.comparable or dump.matrix is None or not campaign.profile:
         return []
-    candidates = dump.scanned.candidates
-    like = np.array([similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares])
-    known = [i for i, c in enumerate(candidates) if c.campaign_id is not None]
-    free = [i for i in known if candidates[i].campaign_id not in taken and candidates[i].tier in SURE]
-    if free:
-        best = max(free, key=lambda i: float(like[i]))
-        apart = _apart(best, candidates)
-        # without another finding to compare with, all other candidates stand in
-        rest = float(np.max(like[[i for i in apart if i in free] or apart], initial=0.0))
-        as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
-        if like[best] >= max(PROFILE_FITS, CLEARLY * rest) and as_like <= ALSO_LIKE:
-            return [_profiled(one, dump, candidates[best], rest)]
-    members = np.unique(np.concatenate([np.empty(0, np.int64), *(candidates[i].accounts for i in known)]))
-    others = [
-        i
-        for i, c in enumerate(candidates)
-        if c.campaign_id is None and len(np.intersect1d(c.accounts, members)) < HALF * len(c.accounts)
-    ]
-    if not others:
-        return []
-    best = max(others, key=lambda i: float(like[i]))
-    rest = float(np.max(like[_apart(best, candidates)], initial=0.0))
-    if like[best] < max(SAME_PROFILE, ALONE * rest):
-        return []
-    fit = _profiled(one, dump, candidates[best], rest)
-    return [fit] if _shape(fit) >= SAME_SHAPE else []
+    profile = np.array([similarity(campaign.profile, shares, dump.usual) for shares in dump.shares])
 
-
-def _apart(chosen: int, candidates: Sequence[Compared]) -> list[int]:
-    """The candidates that share few accounts with one of them."""
-    own = candidates[chosen].accounts
-    return [
-        i
-        for i, other in enumerate(candidates)
-        if i != chosen and len(np.intersect1d(other.accounts, own)) < OVERLAP * len(other.accounts)
-    ]
+    found = fitting(
+        dump.scanned.candidates, profile, lambda number: shape_fit(campaign, dump.traits(number)), taken=taken
+    )
+    if found is None:
+        return []
+    return [_profiled(one, dump, dump.scanned.candidates[i], found.rest) for i in found.chosen]
 
 
 def _profiled(one: _One, dump: _Dump, candidate: Compared, rest: float) -> SignatureFit:
@@ -427,16 +388,14 @@ def _measured(
     profile = math.nan
     if one.comparable and dump.matrix is not None and campaign.profile:
         profile = similarity(campaign.profile, shares_of(dump.matrix[prompts]), dump.usual)
+    form, tempo, list_shape = shape_fit(campaign, traits_of(corpus, dump.scanned.parts, prompts))
     return SignatureFit(
         signature=campaign.id, issuer=one.issuer, by=by,
         campaign_id=None if candidate is None else candidate.campaign_id,
         tier=None if candidate is None else candidate.tier,
         accounts=accounts, prompts=len(prompts), shingles=shingles, found=found, words=words, order=order,
         profile=profile,
-        form=form_fit(campaign.form, form_of(corpus, dump.scanned.parts, prompts)),
-        tempo=tempo_fit(campaign.tempo, tempo_of(corpus, prompts)),
-        list_shape=list_fit(campaign.list, list_of(corpus, prompts)),
-        rest=rest,
+        form=form, tempo=tempo, list_shape=list_shape, rest=rest,
         first_seen=int(time.min()) if len(time) else None,
         last_seen=int(time.max()) if len(time) else None,
         members=members,

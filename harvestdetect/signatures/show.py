@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from harvestdetect.data import SignatureFit
 from harvestdetect.report.format import plural
+from harvestdetect.signatures.by_profile import together
 from harvestdetect.signatures.envelope import Opened
 from harvestdetect.signatures.values import HOUR_PARTS, SignedCampaign, TemplateShape
 
@@ -74,7 +75,8 @@ def fit_sentence(fit: SignatureFit) -> str:
         what = f"{plural(fit.accounts, 'account')} sent {fit.found:,} of its {plural(fit.shingles, 'shingle')}"
         what += f" in {plural(fit.prompts, 'prompt')}, {_percent(fit.words)} of them in a prompt"
     else:
-        what = f"by what its prompts are about alone ({_percent(fit.rest)} for the next group)"
+        alike = together(fit.profile, (fit.form, fit.tempo, fit.list_shape))
+        what = f"without its words, alike to {_percent(alike)} ({_percent(fit.rest)} for the next group)"
         if fit.shingles:
             what += f", with {fit.found:,} of its {plural(fit.shingles, 'shingle')}: it may be another campaign"
     likeness = {"profile": fit.profile, "form": fit.form, "tempo": fit.tempo, "list": fit.list_shape}

@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments, longest_part_words
 from harvestdetect.data import NO_TIME, SYSTEM, Corpus
-from harvestdetect.signatures.values import HOUR_PARTS, Form, ListShape, Sizes, Tempo
+from harvestdetect.signatures.values import HOUR_PARTS, Form, ListShape, SignedCampaign, Sizes, Tempo
 from harvestdetect.util.arrays import AnyInts, Ints
 from harvestdetect.util.periods import DAY
 
 __all__ = [
-    *("form_fit", "form_of", "list_fit", "list_of", "power_of_two", "sizes_of", "tempo_fit", "tempo_of"),
+    *("Traits", "form_fit", "list_fit", "power_of_two", "shape_fit", "sizes_of", "tempo_fit", "traits_of"),
 ]
 
 MOST_PARTS: Final = 8
 """Parts of a prompt above which their number says no more."""
 DOUBLINGS: Final = 4
 """Doublings by which two numbers must differ to be not alike at all. Chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """How a group sends, whatever its prompts are about."""
+
+    form: Form
+    tempo: Tempo | None
+    """None without times."""
+    list: ListShape
+
+
+def traits_of(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Traits:
+    """The traits of a group.
+
+    Args:
+        corpus: of the prompts.
+        parts: of every prompt.
+        prompts: of the group, without repeated rows.
+    """
+    return Traits(form=_form(corpus, parts, prompts), tempo=_tempo(corpus, prompts), list=_list(corpus, prompts))
+
+
+def shape_fit(campaign: SignedCampaign, traits: Traits) -> tuple[float, float, float]:
+    """How alike form, tempo and list of a signature and of a group are, 0 to 1 each; NaN where one is not known."""
+    return (
+        form_fit(campaign.form, traits.form),
+        tempo_fit(campaign.tempo, traits.tempo),
+        list_fit(campaign.list, traits.list),
+    )
 
 
 def power_of_two(value: float) -> int:
@@ -44,8 +75,8 @@ def sizes_of(corpus: Corpus, prompts: AnyInts) -> Sizes:
     return Sizes(accounts=power_of_two(accounts), prompts=power_of_two(len(prompts)))
 
 
-def form_of(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Form:
-    """The form of the prompts of a group; arguments as for :func:`sizes_of`."""
+def _form(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Form:
+    """The form of the prompts of a group."""
     chosen = np.asarray(prompts, np.int32)
     start, stop = parts.start[chosen], parts.start[chosen + 1]
     system = [bool((corpus.kind[parts.segment[a:b]] == SYSTEM).any()) for a, b in zip(start, stop, strict=True)]
@@ -57,8 +88,8 @@ def form_of(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Form:
     )
 
 
-def tempo_of(corpus: Corpus, prompts: AnyInts) -> Tempo | None:
-    """The tempo of a group; None if none of its prompts has a time. Arguments as for :func:`sizes_of`."""
+def _tempo(corpus: Corpus, prompts: AnyInts) -> Tempo | None:
+    """The tempo of a group; None if none of its prompts has a time."""
     time = corpus.prompts.time[prompts]
     timed = time != NO_TIME
     time, account = time[timed], corpus.prompts.account[prompts][timed].astype(np.int64)
@@ -75,8 +106,8 @@ def tempo_of(corpus: Corpus, prompts: AnyInts) -> Tempo | None:
     )
 
 
-def list_of(corpus: Corpus, prompts: AnyInts) -> ListShape:
-    """How the list of a group is dealt; arguments as for :func:`sizes_of`."""
+def _list(corpus: Corpus, prompts: AnyInts) -> ListShape:
+    """How the list of a group is dealt."""
     account = corpus.prompts.account[prompts].astype(np.int64)
     _, each = np.unique(account, return_counts=True)
     pair = np.unique(np.stack([corpus.prompts.content[prompts].astype(np.int64), account]), axis=1)

@@ -7,14 +7,16 @@ The scores are defined in :class:`Scores`. They depend on sets of account ids al
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
-from harvestdetect.data import TIERS, Detection, Tier
+from harvestdetect.arguments import items_of, path_of, wrong
+from harvestdetect.data import TIERS, Detection, Finding, Tier
 from harvestdetect.errors import InputError, SettingsError
 from harvestdetect.report.read import csv_rows, json_lines, short
 from harvestdetect.util.escape import csv_text
@@ -177,6 +179,8 @@ def read_findings(out: str | Path) -> list[Found]:
         InputError: a file is missing or malformed, or the two do not belong together.
     """
     folder = Path(out)
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; give the folder that scan --out named")
     table = folder / "campaigns.jsonl"
     judged: dict[str, tuple[Tier, float]] = {}
     for number, row in json_lines(table):
@@ -224,23 +228,24 @@ def read_findings(out: str | Path) -> list[Found]:
 
 def found_of(detection: Detection) -> list[Found]:
     """The findings of a scan in memory."""
-    return [
-        Found(
-            campaign_id=finding.campaign_id,
-            tier=finding.tier,
-            score=finding.score,
-            accounts=frozenset(m.account for m in finding.members),
-            recommended=frozenset(m.account for m in finding.members if m.recommended),
-        )
-        for finding in detection.findings
-    ]
+    return [_found(finding) for finding in detection.findings]
+
+
+def _found(finding: Finding) -> Found:
+    return Found(
+        campaign_id=finding.campaign_id,
+        tier=finding.tier,
+        score=finding.score,
+        accounts=frozenset(m.account for m in finding.members),
+        recommended=frozenset(m.account for m in finding.members if m.recommended),
+    )
 
 
 # ---------------------------------------------------------------- scoring
 
 
 def evaluate(
-    found: Detection | str | Path | Iterable[Found],
+    found: Detection | str | Path | Iterable[Found] | Iterable[Finding],
     planted: str | Path | Iterable[Planted],
     *,
     tiers: Sequence[Tier] = ("urgent", "review"),
@@ -255,15 +260,9 @@ def evaluate(
     Raises:
         InputError: a file is missing or malformed.
         SettingsError: ``tiers`` is empty or names an unknown tier.
+        UsageError: an argument is of another type.
     """
-    counted = _checked(tiers)
-    if isinstance(found, Detection):
-        found = found_of(found)
-    elif isinstance(found, str | Path):
-        found = read_findings(found)
-    if isinstance(planted, str | Path):
-        planted = read_truth(planted)
-    match = _match(found, tuple(planted), counted)
+    match = _match(_findings(found), _groups(planted), counted := _checked(tiers))
     groups, ranked, guilty = match.groups, match.ranked, match.guilty
     alarms = [f for f, finding in enumerate(ranked) if match.is_false[f] and finding.tier in counted]
     urgent_alarms = [f for f, finding in enumerate(ranked) if match.is_false[f] and finding.tier == "urgent"]
@@ -290,14 +289,32 @@ def evaluate(
     )
 
 
-def _checked(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+def _findings(given: Any) -> list[Found]:
+    """The findings that a caller gave."""
+    wanted = "a detection, the folder of a scan, or a list of findings"
+    if isinstance(given, str | os.PathLike):
+        return read_findings(path_of(given, "found", wanted=wanted))
+    every = given.findings if isinstance(given, Detection) else items_of(given, "found", wanted, (Found, Finding))
+    return [_found(one) if isinstance(one, Finding) else one for one in every]
+
+
+def _groups(given: Any) -> tuple[Planted, ...]:
+    """The planted groups that a caller gave."""
+    wanted = "truth.jsonl, its folder, or a list of planted groups"
+    if not isinstance(given, str | os.PathLike):
+        return tuple(items_of(given, "planted", wanted, Planted))
+    return tuple(read_truth(path_of(given, "planted", wanted=wanted)))
+
+
+def _checked(tiers: Any) -> tuple[Tier, ...]:
     """The distinct tiers, in the order given."""
-    counted = tuple(dict.fromkeys(tiers))
-    unknown = [t for t in counted if t not in TIERS]
-    if unknown or not counted:
-        given = short(unknown[0]) if unknown else "none"
-        raise SettingsError(f"tiers must be among {', '.join(TIERS)}, got {given}")
-    return counted
+    known = ", ".join(TIERS)
+    if isinstance(tiers, str) or not isinstance(tiers, Iterable):
+        raise wrong("tiers", f"a list among {known}", tiers, error=SettingsError)
+    named = list(tiers)
+    if unknown := [short(tier) for tier in named if tier not in TIERS] or ([] if named else ["none"]):
+        raise SettingsError(f"tiers must be among {known}, got {unknown[0]}")
+    return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

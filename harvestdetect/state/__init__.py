@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
 from harvestdetect.settings import Settings
 from harvestdetect.signatures.matching import Shared
+from harvestdetect.state.clearing import Clearing, clear, standing_clearings, unclear
 from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
@@ -54,6 +55,7 @@ from harvestdetect.util.periods import parse_period
 __all__ = [
     "CampaignRun",
     "Change",
+    "Clearing",
     "Day",
     "Delivery",
     "Event",
@@ -83,7 +85,8 @@ class Event:
     campaign_id: str | None
     what: str
     """``new``, ``split`` (off from another campaign), ``split off`` (another one from it), ``merged`` (into another
-    one), ``merged in`` (another one into it), ``tier``, ``status`` or ``verdict``."""
+    one), ``merged in`` (another one into it), ``tier``, ``status``, ``verdict``, ``cleared`` (an account) or ``cleared
+    no more``."""
     detail: str
     """The other campaign, the old and the new value, or the verdict and its reviewer."""
 
@@ -312,6 +315,18 @@ class State:
     def verdicts(self, campaign: str | None = None) -> list[Verdict]:
         """All verdicts on a campaign, or on all campaigns, including undone and expired ones."""
         return verdicts(self._store, campaign=campaign)
+
+    def clear(self, campaign: str, account: str, *, note: str = "", reviewer: str, now: int | None = None) -> Clearing:
+        """Clears a member of a campaign, see :func:`harvestdetect.state.clearing.clear`."""
+        return clear(self._store, campaign, account, note=note, reviewer=reviewer, now=_moment(now))
+
+    def unclear(self, campaign: str, account: str, *, reviewer: str, now: int | None = None) -> Clearing:
+        """Takes back that an account was cleared."""
+        return unclear(self._store, campaign, account, reviewer=reviewer, now=_moment(now))
+
+    def cleared(self) -> Mapping[str, Mapping[str, Clearing]]:
+        """Campaign -> account -> the clearing in force."""
+        return standing_clearings(self._store)
 
     def precision(self) -> list[Precision]:
         """Verdicts on the findings of each tier, by kind."""

@@ -48,7 +48,8 @@ def _alert(change: Change, verdict: Verdict | None, *, run: int, now: int, repor
         probability=change.probability,
         accounts=change.accounts, new_accounts=change.new_accounts, prompts=change.prompts,
         first_seen=change.first_seen, last_seen=change.last_seen, summary=change.summary, changes=_sentences(change),
-        capability_targets=change.targets, excerpt=change.excerpt, run=str(run), run_started=now, report=report,
+        capability_targets=change.targets, excerpt=change.excerpt, title=change.title, run=str(run),
+        run_started=now, report=report,
         settled=None if verdict is None else _SETTLED.get(verdict.verdict),
         settled_at=None if verdict is None else verdict.at, over=over,
     )  # fmt: skip

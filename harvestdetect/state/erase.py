@@ -181,7 +181,8 @@ def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
         prompts += own
         files += own > 0
     campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", traces.account))
-    known |= bool(prompts or campaigns) or any(True for _ in rows_said(store.connection, traces))
+    cleared = store.rows("SELECT number FROM clearings WHERE account = ?", traces.account)
+    known |= bool(prompts or campaigns or cleared) or any(True for _ in rows_said(store.connection, traces))
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns, known=known)
 
 
@@ -237,6 +238,7 @@ def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:
     gone = _lost_templates(store, shards, traces.account)
     with store.transaction() as connection:
         connection.execute("DELETE FROM members WHERE account = ?", (traces.account,))
+        connection.execute("DELETE FROM clearings WHERE account = ?", (traces.account,))
         forget_account(connection, traces.account)
         for table, column, row, value in list(rows_said(connection, traces)):
             as_json = (table, column) in GENERATED or column == "body"
@@ -252,11 +254,12 @@ def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:
                 "DELETE FROM signatures WHERE campaign = ? AND signature = ?", [(campaign, s) for s in signatures]
             )
             _erase_excerpts(connection, campaign)
+            _erase_title(connection, campaign)
     return sum(map(len, gone.values()))
 
 
 def _erase_excerpts(connection: sqlite3.Connection, campaign: str) -> None:
-    """Removes excerpts from waiting alerts of a campaign, except those of templates that are still known."""
+    """Removes titles and excerpts from waiting alerts of a campaign, except excerpts of templates still known."""
     rows = connection.execute("SELECT words FROM signatures WHERE campaign = ?", (campaign,)).fetchall()
     known = [" … ".join(run for run in json.loads(row["words"]) if run) for row in rows]
     waiting = connection.execute(
@@ -265,9 +268,19 @@ def _erase_excerpts(connection: sqlite3.Connection, campaign: str) -> None:
     for number, body in (tuple(row) for row in waiting):
         alert = json.loads(body)
         excerpt = str(alert.get("excerpt") or "")
+        gone = {"title"} & alert.keys()
         if excerpt and not any(text.startswith(excerpt[:-1]) for text in known):
-            alert.pop("excerpt")
+            gone |= {"excerpt"}
+        if gone:
+            alert = {name: value for name, value in alert.items() if name not in gone}
             connection.execute("UPDATE outbox SET body = ? WHERE number = ?", (json_text(alert), number))
+
+
+def _erase_title(connection: sqlite3.Connection, campaign: str) -> None:
+    """Removes the title of a campaign that lost a template: it may have words of it."""
+    for (finding,) in connection.execute("SELECT finding FROM campaigns WHERE campaign = ?", (campaign,)).fetchall():
+        told = json.loads(finding) | {"title": ""}
+        connection.execute("UPDATE campaigns SET finding = ? WHERE campaign = ?", (json.dumps(told), campaign))
 
 
 def _lost_templates(store: Store, shards: ShardFolder, account: str) -> Mapping[str, list[str]]:

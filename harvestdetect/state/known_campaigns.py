@@ -42,6 +42,8 @@ class KnownCampaign:
     """Harvest prompts in the window of the last run, as its scan reported them."""
     summary: str
     """Summary of the last run that found it, with the figures of the window of that run."""
+    title: str
+    """Title of the last run that found it; empty if that was a version that kept none, or if it was erased."""
     merged_into: str | None
     """The campaign that it was merged into."""
     split_from: str | None
@@ -105,6 +107,7 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
                 first_seen=figures["first_seen"], last_seen=figures["last_seen"], accounts=members,
                 attributed=attributed, prompts=max(days.get(row["campaign"], 0), figures["prompts"]),
                 window_accounts=window_accounts, window_prompts=window_prompts, summary=figures["summary"],
+                title=figures.get("title", ""),
                 merged_into=row["merged_into"], split_from=row["split_from"],
                 verdict=verdict, merged=merged.get(row["campaign"], ()),
             )

@@ -62,9 +62,13 @@ def text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[Mention]:
-    """Every mention in the database, except in ``members``."""
+    """Every mention in the database, except as an account of ``members`` and ``clearings``."""
     for table, column in text_columns(connection):
-        if column in _STRUCTURE or (table, column) in (("members", "account"), ("meta", "name")):
+        if column in _STRUCTURE or (table, column) in (
+            ("members", "account"),
+            ("clearings", "account"),
+            ("meta", "name"),
+        ):
             continue
         if (table, column) == ("signatures", "words"):  # texts, which are erased by who sent them
             continue

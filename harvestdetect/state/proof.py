@@ -68,9 +68,10 @@ def _in_tables(store: Store, traces: Traces) -> list[str]:
     count: dict[str, int] = defaultdict(int)
     for table, column, _, _ in rows_said(store.connection, traces):
         count[f"{table}.{column}"] += 1
-    members = store.rows("SELECT count(*) AS n FROM members WHERE account = ?", traces.account)[0]["n"]
-    if members:
-        count["members.account"] = members
+    for table in ("members", "clearings"):
+        rows = store.rows(f"SELECT count(*) AS n FROM {table} WHERE account = ?", traces.account)[0]["n"]
+        if rows:
+            count[f"{table}.account"] = rows
     return [f"{n:,} rows of {column} contain it" for column, n in sorted(count.items())]
 
 

@@ -51,6 +51,7 @@ _MEANING: Final = {
     "campaign_days": "prompts of campaigns by day",
     "events": "what happened to campaigns",
     "verdicts": "verdicts",
+    "clearings": "which accounts were cleared",
     "runs": "runs",
     "past_files": "files that left the window: they are read again when they are scanned again",
     "outbox": "alerts that were sent or wait",

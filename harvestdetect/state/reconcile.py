@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
-from harvestdetect.report.format import least_claimed, probability
+from harvestdetect.report.format import least_claimed, plural, probability
+from harvestdetect.state.clearing import Clearing, standing_clearings
 from harvestdetect.state.identity import Known, Seen, match, words_of
 from harvestdetect.state.merges import Merged, merges
 from harvestdetect.state.store import Store
@@ -62,6 +63,8 @@ class Change:
     """Capability targets."""
     excerpt: str = ""
     """Words of a template."""
+    title: str = ""
+    """Title of the finding; of a campaign that this run did not find, that of the last run that found it."""
     probability: str | None = None
     """That it is a campaign, in words, see :func:`harvestdetect.report.format.probability`; None if it is no finding of
     this run."""
@@ -104,6 +107,7 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
     split_from = {ids[i]: campaign for i, campaign in matched.split_from.items()}
     verdicts = standing_verdicts(store, now=now)
     merged = merges(store, now=now, more=matched.merged)
+    cleared = standing_clearings(store, more=matched.merged)
     end = detection.counts.get("last_seen")
     least = least_claimed(detection.ledger)
     changes, findings = [], []
@@ -120,7 +124,8 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
             notes=_notes(split_from.get(campaign), merged.get(campaign, ()), set(matched.merged), verdict),
             fresh=_is_fresh(change, row),
         )  # fmt: skip
-        findings.append(_limited(replace(finding, campaign_id=campaign, standing=standing), verdict))
+        renamed = replace(finding, campaign_id=campaign, standing=standing)
+        findings.append(_limited(_with_cleared(renamed, cleared.get(campaign, {})), verdict))
     left = [one for name, one in known.items() if name not in matched.merged and name not in set(ids)]
     for one in left:
         suppressed = _is_benign(verdicts.get(one.campaign))
@@ -259,7 +264,7 @@ def _change(
         accounts=finding.accounts, new_accounts=sum(m.account not in members for m in finding.members),
         prompts=finding.prompts, first_seen=finding.first_seen, last_seen=finding.last_seen, active=active,
         summary=finding.summary, grown=figures is not None and finding.accounts >= GROWN * figures["mark"],
-        found=True, suppressed=suppressed, targets=finding.capability_targets, excerpt=excerpt,
+        found=True, suppressed=suppressed, targets=finding.capability_targets, excerpt=excerpt, title=finding.title,
     )  # fmt: skip
 
 
@@ -306,7 +311,7 @@ def _change_of_absent(
         previous_tier=before["tier"], accounts=len(senders),
         new_accounts=sum(a.account not in known.accounts for a in senders),
         prompts=sum(a.prompts for a in senders), first_seen=figures["first_seen"], last_seen=last, active=active,
-        summary=figures["summary"], grown=False, found=False, suppressed=suppressed,
+        summary=figures["summary"], grown=False, found=False, suppressed=suppressed, title=figures.get("title", ""),
     )  # fmt: skip
 
 
@@ -344,6 +349,28 @@ def _notes(split_from: str | None, merged: Sequence[Merged], new: set[str], verd
 
 def _is_benign(verdict: Verdict | None) -> bool:
     return verdict is not None and verdict.verdict == "benign"
+
+
+def _with_cleared(finding: Finding, cleared: Mapping[str, Clearing]) -> Finding:
+    """The finding, with no cleared account recommended for action. The reason stands before the others.
+
+    Args:
+        finding: of the run, with what the state knows about its campaign.
+        cleared: account -> the clearing in force in the campaign.
+    """
+    count = sum(member.account in cleared for member in finding.members)
+    if not count or finding.standing is None:
+        return finding
+    members = tuple(
+        replace(member, recommended=False, reasons=(cleared[member.account].sentence, *member.reasons))
+        if member.account in cleared
+        else member
+        for member in finding.members
+    )
+    are = "is" if count == 1 else "are"
+    note = f"{plural(count, 'account')} that reviewers cleared {are} not recommended for action."
+    standing = replace(finding.standing, notes=(*finding.standing.notes, note))
+    return replace(finding, members=members, standing=standing)
 
 
 def _limited(finding: Finding, verdict: Verdict | None) -> Finding:

@@ -107,6 +107,7 @@ def _figures(change: Change, before: Mapping[str, Any]) -> dict[str, Any]:
         "active": _greatest(before.get("active"), change.active),
         "prompts": max(before.get("prompts", 0), change.prompts),
         "summary": change.summary,
+        "title": change.title,
         "mark": change.accounts if marked else before["mark"],
         "probability": before.get("probability") if change.probability is None else change.probability,
     }

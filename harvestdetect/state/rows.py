@@ -41,6 +41,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     prompts: Count
     summary: str
     mark: Count
+    title: str = ""
+    """Empty from a version that kept none."""
     probability: str | None = None
 
 
@@ -84,6 +86,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, Any]]] = {
     "verdicts": {
         "verdict_id": Number, **_CAMPAIGN, "verdict": Literal["harvest", "benign", "unsure"], "note": str,
         "reviewer": str, "tier": Tier, "at": Time, "expires": Time | None, "undone": Time | None,
+    },
+    "clearings": {
+        "number": Number, **_CAMPAIGN, "account": str, "note": str, "reviewer": str, "at": Time, "undone": Time | None,
     },
     "outbox": {
         "number": Number, "channel": str, "run": str, "campaign_id": Id, "key": str, "kind": Kind, "tier": Tier,

@@ -23,7 +23,7 @@ from harvestdetect.util.files import flush_to_disk
 
 __all__ = ["APPLICATION", "SCHEMA", "make_database", "migrate"]
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Version of the tables and of the names of prepared files, in ``PRAGMA user_version``."""
 APPLICATION: Final = 0x48527644
 """``PRAGMA application_id`` of our databases ("HRvD"). Older ones have 0."""
@@ -32,7 +32,19 @@ _KINDS_2: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 _NAME_2: Final = re.compile(r"[0-9a-f]{64}\.shard\Z")
 """The name of a prepared file in schema 2."""
 
-_TABLES: Final = """
+_CLEARINGS: Final = """
+CREATE TABLE clearings (
+    number INTEGER PRIMARY KEY,
+    campaign TEXT NOT NULL,
+    account TEXT NOT NULL,
+    note TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    undone INTEGER
+) STRICT;
+"""
+"""The table of accounts that were cleared, which schema 4 added."""
+_TABLES: Final = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE files (
     sha256 TEXT PRIMARY KEY,
@@ -133,7 +145,7 @@ CREATE TABLE verdicts (
     expires INTEGER,
     undone INTEGER
 ) STRICT;
-"""
+{_CLEARINGS}"""
 """``files.last_time`` counts only times that the clock of the run allowed, ``latest_time`` all of them. ``files.state``
 is ``whole``, or ``lost`` where the prepared file is missing or damaged. ``past_files.why`` is ``window`` or
 ``superseded``. ``runs.window_complete`` is 0 where a file of the window was lost."""
@@ -149,6 +161,7 @@ ALTER TABLE past_files ADD COLUMN superseded_by TEXT;
 ALTER TABLE runs ADD COLUMN window_complete INTEGER;
 """,
     2: "",
+    3: _CLEARINGS,
 }
 """Version -> the statements that make the next one of it. From 2 to 3 the prepared files got other names."""
 

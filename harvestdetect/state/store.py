@@ -33,6 +33,7 @@ from harvestdetect.errors import DamagedStateError, LockedError, StateError, Usa
 from harvestdetect.report.format import plural
 from harvestdetect.state.rows import RowError, check_rows
 from harvestdetect.state.schema import APPLICATION, SCHEMA, make_database, migrate
+from harvestdetect.util.disk import reason_of
 from harvestdetect.util.files import create_private, make_folder, set_modes, shared_with_group, sweep
 
 __all__ = [
@@ -300,7 +301,7 @@ def locked(folder: Path) -> int:
         make_folder(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StateError(f"cannot use the folder {folder}: {error.strerror or error}") from None
+        raise StateError(f"cannot use the folder {folder}: {reason_of(error)}; name another one") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

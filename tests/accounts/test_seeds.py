@@ -44,10 +44,10 @@ def test_a_malformed_file_is_refused(tmp_path: Path, text: str, said: str) -> No
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read the seeds"):
+    with pytest.raises(InputError, match="cannot read the file of seeds"):
         load_seeds(tmp_path / "nothing")
     (tmp_path / "seeds").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="are not UTF-8 text"):
+    with pytest.raises(InputError, match="is not UTF-8 text"):
         load_seeds(tmp_path / "seeds")
 
 

@@ -226,6 +226,8 @@ def test_a_perfect_judge_takes_or_leaves_whole_candidates() -> None:
     assert (one["account_recall"], one["purity"], one["held"]) == (0.0, None, 0)
     assert one["found_recall"] == pytest.approx(8 / 20)
     assert (result["real"]["campaigns_found"], result["real"]["alarms"]) == (1, 1)
+    # the finding of bare-questions comes second, behind an innocent one; rotation has none
+    assert result["real"]["average_precision_others"] == pytest.approx(1 / 4)
     assert result["real"]["innocents_hit"] == ["framework-1"]
     assert "Innocent groups behind alarms in `api`, all seeds: framework (1)." in tables([result])
 

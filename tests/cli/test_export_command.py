@@ -183,9 +183,27 @@ def test_ids_and_texts_are_hidden_until_they_are_asked_for(run: Run, scanned: Sc
     assert not [one for one in ids if one in text]
     assert str(scanned.dump) not in text
     runs = [w for c in campaigns(scanned.out) for t in c["templates"] for w in t["words"] if w and len(w.split()) > 3]
-    texts = [*runs, *(t["medoid"][:60] for c in campaigns(scanned.out) for t in c["templates"])]
+    titles = [c["title"] for c in campaigns(scanned.out)]
+    texts = [*runs, *titles, *(t["medoid"][:60] for c in campaigns(scanned.out) for t in c["templates"])]
     assert texts
+    assert all(titles)
     assert not [one for one in texts if one in text or json.dumps(one)[1:-1] in text]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_titles_are_exported_with_texts(run: Run, scanned: Scanned, name: str) -> None:
+    found = campaigns(scanned.out)[0]
+    more = ("--campaign", found["campaign_id"], "--reveal", "texts")
+    if name == "xarf" and not any(shared["field"] in ("network", "ip") for shared in found["shared_values"]):
+        pytest.skip("the members of this finding share no network")
+    text = exported(run, scanned.out, name, *more, *(("--table", "campaigns") if name == "csv" else ()))
+    if name in ("graphml", "gexf"):
+        nodes = checking.graph_of(text, name).nodes(data=True)
+        assert found["title"] in {values.get("title") for _, values in nodes}
+    elif name == "csv":
+        assert [row["title"] for row in checking.csv_table(text)] == [found["title"]]
+    else:
+        assert json.dumps(found["title"], ensure_ascii=False)[1:-1] in text or found["title"] in text
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -361,6 +379,41 @@ def test_a_verdict_is_exported(run: Run, small: Path, tmp_path: Path) -> None:
     assert event["comment"].startswith("ann judged it benign")
     objects = checking.stix_objects(exported(run, tmp_path / "state", "stix", "--campaign", campaign))
     assert "verdict:benign" in next(o for o in objects if o["type"] == "campaign")["labels"]
+
+
+def test_a_verdict_given_after_the_scan_is_respected(run: Run, small: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state", small / "out"
+    shutil.copytree(small / "state", state)
+    (before,) = checking.ocsf_events(exported(run, out, "ocsf"))
+    assert before["is_alert"]
+    campaign = before["finding_info"]["uid"]
+    assert run("review", state, campaign, "--verdict", "benign", "--by", "ann").code == 0
+    (event,) = checking.ocsf_events(exported(run, out, "ocsf", "--state", state))
+    assert (event["status"], event["is_alert"], event["unmapped"]["tier"]) == ("Suppressed", False, "watch")
+    assert event["comment"].startswith("ann judged it benign")
+    assert not any(one["data"]["recommended"] for one in event["evidences"])
+    assert [one["id"] for one in event["unmapped"]["benign_explanations"]].count("verdict") == 1
+    assert run("review", state, campaign, "--undo", "--by", "ann").code == 0
+    assert exported(run, out, "ocsf", "--state", state) == exported(run, out, "ocsf")
+    done = run("export", state, "--format", "ocsf", "--state", state)
+    assert (done.code, "leave --state out" in done.error) == (2, True)
+
+
+def test_a_state_that_does_not_know_a_finding_says_so(run: Run, small: Path, scanned: Scanned) -> None:
+    done = run("export", scanned.out, "--format", "ocsf", "--state", small / "state")
+    assert done.code == 0
+    assert "the state does not know" in done.err
+
+
+def test_a_state_keeps_the_title(run: Run, small: Path) -> None:
+    (found,) = campaigns(small / "out")
+    (known,) = json.loads(run("campaigns", small / "state", "--format", "json").out)
+    assert found["title"]
+    assert known["title"] == found["title"]
+    assert found["title"][:40] in run("campaigns", small / "state").out
+    assert found["title"] in run("campaigns", small / "state", known["campaign_id"]).out
+    assert found["title"] in exported(run, small / "state", "misp", "--tier", "watch", "--reveal", "texts")
+    assert found["title"] not in exported(run, small / "state", "misp", "--tier", "watch")
 
 
 # ---------------------------------------------------------------- what can go wrong

@@ -139,7 +139,7 @@ def test_the_end_of_the_input_records_nothing_more(
 
 
 def test_texts_of_attackers_are_shown_as_text(tmp_path: Path, walked: Callable[..., Done]) -> None:
-    folder = make(tmp_path / "state", CAMPAIGNS[:1], words=HOSTILE, summary=HOSTILE)
+    folder = make(tmp_path / "state", CAMPAIGNS[:1], words=HOSTILE, summary=HOSTILE, title=f"Tell a tale {HOSTILE}")
     done = walked(folder, "h", "note \x1b[31m", "q")
     assert not INVISIBLE.search(done.out)
     assert "⟨U+001B⟩" in done.out

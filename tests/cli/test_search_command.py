@@ -71,7 +71,7 @@ def test_a_search_leads_to_a_hunt(run: Run, place: Place, tmp_path: Path) -> Non
     assert (refused.code, "--around is for a scan without --state" in refused.error) == (2, True)
     assert not (tmp_path / "state").exists()
     refused = run("scan", place.dump, "--out", tmp_path / "out", "--around", tmp_path / "nothing")
-    assert (refused.code, "cannot read the seeds" in refused.error) == (1, True)
+    assert (refused.code, "cannot read the file of seeds" in refused.error) == (1, True)
 
 
 def test_hostile_texts_stay_text(run: Run, place: Place) -> None:

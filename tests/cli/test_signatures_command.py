@@ -91,6 +91,7 @@ def test_what_is_wrong_with_a_file_is_said(run: Run, keys: Path) -> None:
         (("signatures", "verify", sent, "--trust", keys / "issuer.pem"), 1, "is a private key"),
         (("signatures", "show", dump), 1, "no signature file"),
         (given, 2, "give either --secret"),
+        ((*given[:4], keys / "issuer.pem.pub", "--out", sent, "--plain"), 1, "is a public key, and a file is signed"),
         ((*given, "--plain", "--secret", keys / "shared.key"), 2, "give either --secret"),
         ((*given, "--plain", "--words", "3"), 2, "a shingle must have 5 to 20 words"),
         ((*given, "--plain", "--campaign", "c-nothing"), 2, "no finding has such an id"),
@@ -102,6 +103,7 @@ def test_what_is_wrong_with_a_file_is_said(run: Run, keys: Path) -> None:
         done = run(*arguments)
         assert done.code == code, (arguments, done)
         assert message in done.error, arguments
+        assert "other users can read" not in done.error, arguments
     assert not (keys / "b").exists()
     dump.write_text(dump.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert "is not what was scanned" in run(*given, "--plain").error

@@ -115,20 +115,22 @@ def test_bad_rows_are_rejects_and_odd_values_are_read() -> None:
 
 @pytest.mark.parametrize("source", [[{"foo": "a", "bar": "b"}], pa.table({"foo": ["a"], "bar": ["b"]})])
 def test_the_message_about_a_missing_column_names_those_that_are_there(source: Any) -> None:
-    with pytest.raises(ColumnsError, match=r"no column for the account; columns found: foo, bar; name the right one"):
+    with pytest.raises(
+        ColumnsError, match=r"no column for the account; columns found: foo, bar; name the right one with Set"
+    ):
         read(source)
 
 
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
-        ([1, 2], UsageError, "a scan takes paths, a table, rows (dicts), batches or prompts, got an iterable of int"),
-        (5, UsageError, "a scan takes paths, a table, rows, batches or prompts, got int; give a list of dicts"),
-        (b"x", UsageError, "got bytes; give a list of dicts"),
-        ({"account": ["a"]}, UsageError, "got dict; give a list of dicts"),
-        ([DATA[0], 3], UsageError, "row 2 must be a dict like the first, got int"),
+        ([1, 2], UsageError, "source must be paths, a table, rows (dicts), batches or prompts, got a list"),
+        (5, UsageError, "source must be paths, a table, rows (dicts), batches or prompts, got the number 5; give a"),
+        (b"x", UsageError, "got the bytes b'x'; give a list of dicts"),
+        ({"account": ["a"]}, UsageError, "got a dict; give a list of dicts"),
+        ([DATA[0], 3], UsageError, "row 2 must be a dict like the first, got the number 3"),
         ([{"prompt": object()}], UsageError, "row 1: the value of 'prompt' cannot be read (a value of type object)"),
-        (pd.DataFrame({"prompt": [1, "x"]}), InputError, "Conversion failed for column prompt"),
+        (pd.DataFrame({"prompt": [1, "x"]}), ColumnsError, "no column for the account"),
         ("/nowhere/dump.jsonl", InputError, "no such file: /nowhere/dump.jsonl"),
     ],
     ids=["numbers", "number", "bytes", "columns", "mixed", "object", "pandas", "path"],

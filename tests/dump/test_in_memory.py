@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt
 from harvestdetect.dump import batches_of
+from harvestdetect.errors import UsageError
 
 
 def rows(batches: list[Batch]) -> list[dict[str, Any]]:
@@ -88,10 +89,10 @@ def test_batches_pass_unchanged() -> None:
 
 
 @pytest.mark.parametrize("item", ["a text", {"account": "a", "prompt": "x"}, None, 3])
-def test_anything_else_is_a_type_error(item: Any) -> None:
-    with pytest.raises(TypeError, match=f"takes batches or prompts, got {type(item).__name__}"):
+def test_anything_else_is_an_error(item: Any) -> None:
+    with pytest.raises(UsageError, match="item 1 must be a Prompt like those before it, got "):
         list(batches_of([item]))
-    with pytest.raises(TypeError, match=f"takes batches or prompts, got {type(item).__name__}"):
+    with pytest.raises(UsageError, match="item 2 must be a Prompt like those before it, got "):
         list(batches_of([Prompt(account="a", prompt="x"), item]))
 
 

@@ -40,6 +40,7 @@ def hostile_folder(out: Path) -> Path:
         SharedValue(field="ip", value="not an address", members=2, known=20, accounts=3, population=640),
     )
     finding = make_finding(
+        title=HOSTILE,
         members=members,
         shared_values=shared,
         templates=(make_template(), make_template("t-2", words=("=cmd|", None), slots=((HOSTILE,),))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ from harvestdetect.data import MAP_COLUMNS, Detection, views
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.notebook.pages import ROWS
 from harvestdetect.notebook.tables import ACCOUNTS, FINDINGS, template_text
+from harvestdetect.report import detection_from_json, detection_json, html_report
 from harvestdetect.util.escape import INVISIBLE
 from tests.report.making import HOSTILE, T0, make_detection, make_finding, make_template
 
@@ -45,6 +47,17 @@ class Page(HTMLParser):
 def test_every_view_is_a_function_of_this_room() -> None:
     for name, module in views.VIEWS.items():
         assert getattr(notebook, name).__module__ == f"harvestdetect.notebook.{module}"
+
+
+@pytest.mark.parametrize("tested", [None, 900, 1_800, 30_000])
+def test_a_probability_reads_as_in_the_report(tested: int | None) -> None:
+    ledger = {} if tested is None else {"held_out": tested}
+    made = replace(make_detection(make_finding("c-1", probability=1.0)), ledger=ledger)
+    read = detection_from_json(detection_json(made))
+    expected = "over 99.9 %" if (tested or 0) > 1_000 else "over 99 %"
+    (finding,) = read.findings
+    for shown in (html_report(made), repr(made), made._repr_html_(), repr(finding), finding._repr_html_()):
+        assert set(re.findall(r"over 99[.0-9]* %", shown)) == {expected}
 
 
 def test_a_detection_is_a_few_lines(detection: Detection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -207,6 +208,19 @@ def test_the_brief_is_inert_and_names_no_account(detection: Detection) -> None:
     assert "Nothing here is proof" in page.text
 
 
+def test_the_brief_says_which_verdicts_are_in_force() -> None:
+    def judged(campaign: str, verdict: str) -> Finding:
+        sentence = f"ann judged it {verdict} on 2026-06-01: user0 is ours"
+        return make_finding(campaign, standing=replace(standing("growing"), fresh=False, verdict=sentence))
+
+    text = text_of(report.brief_page(make_detection(judged("c-1", "harvest"), judged("c-2", "benign"), make_finding())))
+    assert "Verdicts in force: 1 benign, 1 harvest." in text
+    assert "Judged harvest on 2026-06-01." in text
+    assert "ann" not in text.split(), "names and notes of reviewers may name accounts"
+    assert "user0" not in text
+    assert "Verdicts" not in text_of(report.brief_page(make_detection(make_finding())))
+
+
 def test_the_brief_without_findings_says_so() -> None:
     text = text_of(report.brief_page(make_detection()))
     assert "No coordinated campaign was found" in text
@@ -219,7 +233,8 @@ def crowded() -> Detection:
     strong = [
         make_finding(
             f"c-{i:010}", tier="urgent" if i % 2 else "review", title="請逐步推理並寫出完整的思考過程" * 14 + HOSTILE,
-            standing=standing(statuses[i % 4]), accounts=1_234_567, prompts=123_456_789,
+            standing=replace(standing(statuses[i % 4]), verdict="ann judged it unsure on 2026-06-01."),
+            accounts=1_234_567, prompts=123_456_789,
         )
         for i in range(12)
     ]  # fmt: skip

@@ -264,6 +264,15 @@ def test_a_state_is_searched_and_an_erased_account_is_gone(tmp_path: Path, cache
         assert search.of_account("one-2").prompts == worlds.SENT
     assert len(indexes(folder)) == 1
     with open_state(folder, write=True) as state:
+        state.review(campaign, "benign", reviewer="ann")
+    for place in (folder, tmp_path / "out"):
+        with open_search(place) as search:
+            assert [one.tier for one in search.nearest(QUESTION).campaigns] == ["watch"], "after verdicts"
+    with open_state(folder, write=True) as state:
+        assert state.undo(campaign, reviewer="ann").tier != "watch"
+    with open_search(folder) as search:
+        assert [one.tier for one in search.nearest(QUESTION).campaigns] != ["watch"]
+    with open_state(folder, write=True) as state:
         state.forget("one-2")
     assert indexes(folder) == []
     with open_search(folder) as search, pytest.raises(InputError, match="no prompt of the window is of the account"):

@@ -128,7 +128,7 @@ def test_a_fit_without_the_template_says_so() -> None:
         shingles=57, words=0.0, order=0.0, profile=0.7, form=0.5, tempo=0.4, list_shape=0.3, rest=0.1,
         first_seen=None, last_seen=None,
     )  # fmt: skip
-    assert "by what its prompts are about alone" in fit_sentence(fit)
+    assert "without its words, alike to 28 % (10 % for the next group)" in fit_sentence(fit)
     assert "with 0 of its 57 shingles: it may be another campaign" in fit_sentence(fit)
     assert "shingle" not in fit_sentence(replace(fit, shingles=0))
 

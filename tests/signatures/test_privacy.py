@@ -15,6 +15,7 @@ from harvestdetect.context import open_context
 from harvestdetect.corpus.by_prompt import parts_by_prompt
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.signatures import Exported
+from harvestdetect.signatures.apart import alike_findings
 from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import read_secret
 from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
@@ -173,3 +174,30 @@ def test_words_of_everybody_are_not_exported(issuer: Issuer, cache: Path) -> Non
 
     assert exported(4) == [one.upper() for one in shingles_of(words_of(POPULAR), 3)]
     assert exported(5) == []
+
+
+def test_a_finding_that_nothing_tells_from_another_is_told(issuer: Issuer, cache: Path) -> None:
+    """Two halves of one campaign, without a template that may leave, and another group."""
+    settings = SETTINGS.replace(cache=cache)
+    corpus = PLAIN.read(read_dumps([str(issuer.dump)], settings=settings), open_context(settings), registry=None).corpus
+    encoder = load_encoder("wording", settings=settings)
+    names = corpus.prompts.accounts.to_pylist()
+    own = [i for i, name in enumerate(names) if name.startswith("pool-")]
+    people = [i for i, name in enumerate(names) if not name.startswith("pool-")]
+    first, second, others = (
+        Group(
+            id=f"s-{number:012x}", targets=(), templates=(),
+            prompts=np.flatnonzero(np.isin(corpus.prompts.account, accounts)),
+        )
+        for number, accounts in enumerate((own[:20], own[20:], people))
+    )  # fmt: skip
+    seen = Seen(
+        corpus=corpus, parts=parts_by_prompt(corpus), vectors=encoder.encode(list(corpus.text)),
+        cells=codebook_of(encoder), outside=np.ones(len(names), bool),
+    )  # fmt: skip
+    described = describe_groups([first, others], seen, Naming(size=3, hash_of=str.upper, least_accounts=5))
+    ((signature, other, like),) = alike_findings(described, [first, second, others], seen)
+    assert (signature, other) == (first.id, second.id)
+    assert like > 0.9
+    assert not list(alike_findings(described[:1], [first, others], seen))
+    assert not list(alike_findings(described[:1], [first], seen))

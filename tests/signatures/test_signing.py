@@ -219,6 +219,7 @@ def test_what_is_no_key_is_a_clear_error(tmp_path: Path) -> None:
         (private_key, "text", "no private key in PEM"),
         (private_key, "huge", "more than 20,000 bytes"),
         (private_key, "gone", "cannot read the private key"),
+        (private_key, "mine.pem.pub", "is a public key, and a file is signed with the private one"),
         (trusted_key, "ec.pub", "no Ed25519 key"),
         (trusted_key, "text", "no public key in PEM"),
         (trusted_key, "mine.pem", "is a private key"),

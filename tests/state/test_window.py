@@ -294,6 +294,7 @@ def as_schema_1(folder: Path) -> None:
         ("runs", "window_complete"),
     ):  # fmt: skip
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DROP TABLE clearings")
     connection.execute("DELETE FROM meta WHERE name = 'latest_times'")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
