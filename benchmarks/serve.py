@@ -38,7 +38,7 @@ import msgspec
 from benchmarks.pages import publish
 from benchmarks.serve_folder import Folders, lay
 from benchmarks.worlds import commit_of
-from harvestdetect.serve.audit import AUDIT
+from harvestdetect.report import AUDIT
 from harvestdetect.state import open_state
 
 __all__ = ["Client", "Folders", "Load", "Server", "Timed", "fresh", "loaded", "lost", "main", "measured", "serving"]
