@@ -54,6 +54,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         "rejects": read.reject_count,
         "repeated_requests": read.again,
         "resent_turns": read.resent,
+        **read.whole_files,
         **outcome.counts,
     }
     times = prompts.time[prompts.time != NO_TIME]

@@ -20,6 +20,7 @@
     │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
     │   └── ClockError           the clock is wrong, according to the state or the prompts (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
+    ├── CutFilesError            a file could not be read to its end (exit 4)
     ├── IncompleteWindowError    a file of the window was lost and is missing in the results (exit 4)
     ├── ErasureError             an account is not completely erased yet; try again (exit 75)
     └── LockedError              another scan has the lock (exit 75)
@@ -35,6 +36,7 @@ __all__ = [
     "CalibrationError",
     "ClockError",
     "ColumnsError",
+    "CutFilesError",
     "DamagedStateError",
     "EncoderError",
     "EngineError",
@@ -131,6 +133,12 @@ class ClockError(StateError):
 
 class TooManyRejectsError(HarvestdetectError):
     """More bad rows than the settings allow."""
+
+    exit_code = 4
+
+
+class CutFilesError(HarvestdetectError):
+    """A file is cut off or cannot be read. The results were written without the rest of it."""
 
     exit_code = 4
 

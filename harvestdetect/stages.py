@@ -42,7 +42,7 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.dump import Dumps, batches_of
+from harvestdetect.dump import Dumps, WholeFiles, batches_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.embed.elsewhere import elsewhere
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
@@ -101,6 +101,8 @@ class Read:
     rejects: tuple[Reject, ...]
     """At most the first :data:`MAX_REJECTS_KEPT`."""
     reject_count: int
+    whole_files: Mapping[str, int]
+    """Counts of :meth:`harvestdetect.dump.WholeFiles.counts`."""
     repeated: int
     """Number of rows that do not count because another file has them too."""
     preambles: tuple[Preamble, ...] = ()
@@ -126,7 +128,7 @@ def read_corpus(
     window = source if isinstance(source, Window) else None
     files: list[SourceFile] = []
     rejects: list[Reject] = []
-    reject_count = 0
+    reject_count, whole = 0, WholeFiles()
     if context.engine.elsewhere and shards is not None and isinstance(source, Dumps) and len(source.names) > 1:
         prepare_files(source.names, shards, settings, context.engine)
     with CorpusBuilder(
@@ -138,6 +140,7 @@ def read_corpus(
         for batch in _batches(source, builder, prepared=shards is not None, context=context):
             context.memory.check_reading(len(builder), batch)
             reject_count += len(batch.rejects) + batch.unlisted
+            whole.add(batch.rejects)
             rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
             files.extend(batch.files)
         if isinstance(source, Dumps):
@@ -159,15 +162,9 @@ def read_corpus(
     for sentence in (*copies_told(copies, [file.name for file in files]), *repeats_told(again, builder.resent)):
         context.note(sentence)
     return Read(
-        corpus=corpus,
-        files=tuple(files),
-        rejects=tuple(rejects),
-        reject_count=reject_count,
-        repeated=copies.repeated,
-        preambles=preambles,
-        again=again,
-        resent=builder.resent,
-    )
+        corpus=corpus, files=tuple(files), rejects=tuple(rejects), reject_count=reject_count,
+        whole_files=whole.counts(), repeated=copies.repeated, preambles=preambles, again=again, resent=builder.resent,
+    )  # fmt: skip
 
 
 def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, context: Context) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from harvestdetect.alerts.config import load_channels
 from harvestdetect.alerts.delivery import Delivery
 from harvestdetect.alerts.direct import Sent, send_conditions, send_trial
 from harvestdetect.alerts.links import report_link
-from harvestdetect.alerts.outbox import Outbox, forget_account
+from harvestdetect.alerts.outbox import Outbox, WaitingAlerts, forget_account
 from harvestdetect.alerts.stored import StoredAlert
 from harvestdetect.alerts.tables import create_tables
 from harvestdetect.alerts.values import Alert, Channel, Condition, Kind, RunInfo
@@ -26,6 +26,7 @@ __all__ = [
     "RunInfo",
     "Sent",
     "StoredAlert",
+    "WaitingAlerts",
     "create_tables",
     "forget_account",
     "load_channels",

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -76,16 +76,21 @@ _Wrong: TypeAlias = Callable[[str, str], SettingsError]
 """Makes the error for a key of a table from what is wrong."""
 
 
-def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = None) -> tuple[Channel, ...]:
+def load_channels(
+    path: str | Path, *, environment: Mapping[str, str] | None = None, only: Collection[str] = ()
+) -> tuple[Channel, ...]:
     """The channels of a settings file, in its order; none if it has no ``[[alerts]]`` table.
 
     Args:
         path: TOML file. Only its key ``alerts`` is read.
         environment: variables that the keys ``*_env`` name; None takes those of the process.
+        only: names of channels. The tables of others are not checked, and their variables need not be set. Empty takes
+            all channels.
 
     Raises:
         SettingsError: the file cannot be read, or a table is wrong. The message names file, table and key, what was
             given and what is allowed.
+        UsageError: no channel has one of the names.
     """
     source = f"the settings file {path}"
     try:
@@ -101,16 +106,23 @@ def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = N
     variables = os.environ if environment is None else environment
     channels: dict[str, Channel] = {}
     unnamed: Counter[str] = Counter()
+    others: list[str] = []
     for number, table in enumerate(tables, 1):
         table = dict(table)
         if "name" not in table and isinstance(kind := table.get("type"), str) and kind in KEYS:
             unnamed[kind] += 1
             table["name"] = kind if unnamed[kind] == 1 else f"{kind}-{unnamed[kind]}"
+        if only and table.get("name") not in only:
+            others.append(str(table.get("name")))
+            continue
         channel = _channel(table, f"{source}, [[alerts]] table {number}", variables)
         if channel.name in channels:
             where = f"{source}, [[alerts]] table {number}"
             raise SettingsError(f"{where}: key 'name': another channel is named {channel.name!r}; names must differ")
         channels[channel.name] = channel
+    if tables and (unknown := [name for name in only if name not in channels]):
+        known = ", ".join(ascii(name)[1:-1] for name in (*channels, *others))
+        raise UsageError(f"no channel is named {unknown[0]!a}; the channels are: {known}")
     return tuple(channels.values())
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from harvestdetect.alerts.decisions import (
     BASELINE,
@@ -23,12 +24,21 @@ from harvestdetect.alerts.stored import decoded
 from harvestdetect.alerts.tables import AlertTables
 from harvestdetect.alerts.values import About, Alert, Channel, Condition, RunInfo
 
-__all__ = ["Outbox", "forget_account"]
+__all__ = ["Outbox", "WaitingAlerts", "forget_account"]
 
 
 def forget_account(connection: sqlite3.Connection, account: str) -> int:
     """As :meth:`Outbox.forget_account`, for callers that have only the database."""
     return Outbox(connection).forget_account(account)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAlerts:
+    """The alerts that wait to be sent."""
+
+    count: int = 0
+    next_try: float | None = None
+    """Unix seconds before which none of them is tried; None if none waits."""
 
 
 class Outbox:
@@ -190,9 +200,22 @@ class Outbox:
             timing=timing or Timing(),
         )  # fmt: skip
 
+    def hurry(self, now: float) -> None:
+        """Makes all alerts that wait due.
+
+        Args:
+            now: Unix seconds.
+        """
+        with self._tables.transaction():
+            self._tables.execute("UPDATE outbox SET next_try = ? WHERE state = 'waiting' AND next_try > ?", (now, now))
+
     def pending(self) -> int:
         """The number of alerts that wait, also for channels that are no longer configured."""
-        return self._tables.count_waiting()
+        return self.waiting().count
+
+    def waiting(self) -> WaitingAlerts:
+        """The alerts that wait, also for channels that are no longer configured, and when the next may be tried."""
+        return WaitingAlerts(*self._tables.waiting())
 
     # ------------------------------------------------------------ forgetting
 

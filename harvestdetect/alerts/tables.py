@@ -163,9 +163,10 @@ class AlertTables:
         """The alerts for a channel that may be tried now, the oldest first."""
         return self.queued_alerts("state = 'waiting' AND next_try <= ? AND channel = ?", (now, channel))
 
-    def count_waiting(self) -> int:
-        """The number of alerts that wait, over all channels."""
-        return int(self.rows("SELECT count(*) FROM outbox WHERE state = 'waiting'")[0][0])
+    def waiting(self) -> tuple[int, float | None]:
+        """The number of alerts that wait, over all channels, and the Unix seconds of the next try."""
+        count, at = self.rows("SELECT count(*), min(next_try) FROM outbox WHERE state = 'waiting'")[0]
+        return int(count), None if at is None else float(at)
 
     def last(self, channel: str, campaign: str) -> LastAlert | None:
         """The last alert that a channel got about a subject; None if it got none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ import click
 
 from harvestdetect.cli.console import tell
 from harvestdetect.cli.grouped_help import GroupedCommand
-from harvestdetect.cli.run import EXIT_INTERRUPTED, NAME
-from harvestdetect.errors import HarvestdetectError, was_interrupted
+from harvestdetect.cli.run import NAME, exit_code_of
+from harvestdetect.errors import HarvestdetectError
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection
@@ -38,6 +38,7 @@ class MetricsFile:
         """Exit code of the run; set it before the context ends."""
         self._start = time.time()
         self._figures: dict[str, Any] = {}
+        self._then: list[Callable[[], object]] = []
 
     def done(self, detection: Detection, **figures: Any) -> None:
         """Takes the result of a run that completed.
@@ -49,11 +50,24 @@ class MetricsFile:
         from harvestdetect.report.format import tier_counts
 
         counts = detection.counts
-        self._figures.update(
-            rows=counts.get("read_rows", counts["prompts"]) + counts["rejects"], rejects=counts["rejects"],
-            prompts_in_window=counts["prompts"], accounts_in_window=counts["accounts"],
-            findings=tier_counts(detection), **figures,
-        )  # fmt: skip
+        self._figures |= {
+            "rows": counts.get("read_rows", counts["prompts"]) + counts["rejects"],
+            "rejects": counts["rejects"],
+            "cut_files": counts.get("cut_files", 0),
+            "newest_prompt": counts.get("last_seen"),
+            "prompts_in_window": counts["prompts"],
+            "accounts_in_window": counts["accounts"],
+            "findings": tier_counts(detection),
+            **figures,
+        }
+
+    def note(self, **figures: Any) -> None:
+        """Takes figures of a run that may yet fail: fields of :class:`harvestdetect.ops.metrics.RunMetrics`."""
+        self._figures.update(figures)
+
+    def then(self, action: Callable[[], object]) -> None:
+        """Calls a function when a run has ended with a result and its metrics are written."""
+        self._then.append(action)
 
     def __enter__(self) -> MetricsFile:
         return self
@@ -63,8 +77,17 @@ class MetricsFile:
     ) -> None:
         code = self.exit_code
         if error is not None:
-            code = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
+            code = exit_code_of(error)
+        from harvestdetect.ops.watch import DONE
+
         written = self.write(code)
+        if written and code in DONE:
+            try:
+                for action in self._then:
+                    action()
+            except HarvestdetectError as failure:
+                tell(f"{NAME}: {failure}")
+                written = False
         self.exit_code = code or (0 if written else 1)
 
     def write(self, exit_code: int) -> bool:

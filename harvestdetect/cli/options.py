@@ -154,7 +154,10 @@ _WORKERS: Final = click.option(
 """The option ``--workers``."""
 
 _OUTPUT_OPTIONS: Final = (
-    click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error."),
+    click.option(
+        "--quiet", "-q", is_flag=True,
+        help="Print no progress and no notes, and instead of a table one line without a word of a prompt.",
+    ),
     click.option(
         "--verbose", "-v", is_flag=True, help="Print the cost of each stage, and a traceback for internal errors."
     ),

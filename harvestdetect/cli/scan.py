@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
@@ -16,8 +17,9 @@ from harvestdetect.cli.console import answer, colored, note, quoted, shown, tell
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar, without_results
 from harvestdetect.cli.metrics import CommandWithMetrics, MetricsFile
 from harvestdetect.cli.options import FOLDER, TIERS, output_option, parse_max_rejects, scan_options, settings_of
-from harvestdetect.cli.state_scan import ScanResult, StateScan, check_window, report_early_failure
-from harvestdetect.errors import InputError, UsageError
+from harvestdetect.cli.run import NAME, terminable
+from harvestdetect.cli.state_scan import ScanResult, StateScan, check_window, cut_sentence, report_early_failure
+from harvestdetect.errors import CutFilesError, InputError, TooManyRejectsError, UsageError
 
 if TYPE_CHECKING:
     from harvestdetect.accounts.seeds import Seeds
@@ -168,12 +170,14 @@ def scan(**options: Any) -> int:
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
                 4 done, but more rejects than --max-rejects allows, or a file in the
-                  window of --state was lost (takes precedence over 3)
-                75 another process is using the state   130 interrupted
+                  window of --state was lost, or a file is cut off or unreadable (with
+                  --state or --max-rejects); takes precedence over 3
+                75 another process is using the state   130 interrupted   143 SIGTERM
     """
     request = _Request(**{f.name: options.pop(f.name) for f in dataclasses.fields(_Request)})
-    early_failure = report_early_failure(request.state, request.settings_file)
-    with MetricsFile(request.metrics) as metrics, early_failure as begins:
+    metrics = MetricsFile(request.metrics)
+    early_failure = report_early_failure(request.state, request.settings_file, metrics)
+    with terminable(), metrics, early_failure as begins:
         _check(request)
         metrics.exit_code = _scan(request, options, metrics, begins)
     return metrics.exit_code
@@ -241,7 +245,7 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
     check_writable(request.out)
     seeds = None if request.around is None else load_seeds(request.around)
     with open_dumps(names, settings, quiet=request.quiet) as dumps:
-        result = _result(request, dumps, settings, notes, begins, shared, seeds)
+        result = _result(request, dumps, settings, notes, begins, metrics, shared, seeds)
         metrics.done(result.detection, **result.figures)
         _print_result(request, result.detection)
         return _exit_code(request, result, settings)
@@ -272,9 +276,10 @@ def _shared(request: _Request) -> Shared | None:
 
 def _result(
     request: _Request, dumps: Dumps, settings: Settings, notes: Callable[[str], None], begins: Callable[[], object],
-    shared: Shared | None, seeds: Seeds | None,
+    metrics: MetricsFile, shared: Shared | None, seeds: Seeds | None,
 ) -> ScanResult:  # fmt: skip
     """Scans, into the state if there is one, and writes the results."""
+    from harvestdetect.dump import WholeFiles
     from harvestdetect.pipeline import detect
     from harvestdetect.report import write_outputs
 
@@ -287,19 +292,27 @@ def _result(
     if request.state is None:
         detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared, seeds=seeds)
         write(detection)
-        return ScanResult(detection=detection, figures={"window_complete": 1})
+        whole = WholeFiles()
+        whole.add(detection.rejects)
+        return ScanResult(detection=detection, cut_files=whole.cut, figures={"window_complete": 1})
     into = StateScan(
         folder=request.state, window=request.window or DEFAULT_WINDOW, trust_clock=request.trust_clock,
         baseline=request.baseline, group=request.group, settings_file=request.settings_file, begins=begins,
+        metrics=metrics,
     )  # fmt: skip
     return into.run(dumps, settings=settings, progress=progress, notes=notes, write=write, shared=shared)
 
 
 def _print_result(request: _Request, detection: Detection) -> None:
     from harvestdetect.report import detection_json, summary_table
+    from harvestdetect.report.format import tier_counts
 
     if request.output == "json":
         answer(detection_json(detection) + "\n", utf8=True)
+    elif request.quiet:  # journals and logs that are shipped get no word of a prompt
+        counts = tier_counts(detection)
+        found = ", ".join(f"{counts.get(tier, 0):,} {tier}" for tier in TIERS)
+        answer(f"findings: {found}; {shown(str(request.out / 'report.html'))}\n")
     else:
         names = ("report.html", "brief.html") if request.brief else ("report.html",)
         pages = "".join(shown(str(request.out / name)) + "\n" for name in names)
@@ -334,16 +347,25 @@ def _exit_code(request: _Request, result: ScanResult, settings: Settings) -> int
         IncompleteWindowError: a file of the window was lost.
         InputError: no prompt could be read.
         TooManyRejectsError: more rows were rejected than the settings allow.
+        CutFilesError: a file is cut off or cannot be read, in a scan into a state or with ``max_rejects``.
     """
     from harvestdetect.dump import check_rejects
 
-    detection = result.detection
+    detection, cut = result.detection, result.cut_files
     rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
     rows = detection.counts.get("read_rows", prompts)
-    check_window(result.missing_files, rejects, rows, settings.max_rejects)
+    rejected = rejects - detection.counts.get("empty_files", 0)  # an empty file has no row that could be lost
+    check_window(result.missing_files, cut, rejected, rows, settings.max_rejects)
     if not prompts:
         raise InputError(no_prompt_message(detection, rejects))
-    check_rejects(rejects, rows, settings.max_rejects)
+    if cut and request.state is None and settings.max_rejects is None:
+        tell(f"warning: {cut_sentence(cut)}")
+    elif cut:
+        with contextlib.suppress(TooManyRejectsError):
+            check_rejects(rejected, rows, settings.max_rejects)
+            raise CutFilesError(f"the results were written, but {cut_sentence(cut)}")
+        tell(f"{NAME}: {cut_sentence(cut)}")
+    check_rejects(rejected, rows, settings.max_rejects)
     fail_on = request.fail_on
     if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
         return EXIT_FINDINGS

@@ -20,5 +20,6 @@ from harvestdetect.dump.given import given
 from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.reader import DumpFile, Dumps, check_rejects, read_dumps
 from harvestdetect.dump.storage.sources import expand_sources
+from harvestdetect.dump.whole_files import WholeFiles
 
-__all__ = ["DumpFile", "Dumps", "batches_of", "check_rejects", "expand_sources", "given", "read_dumps"]
+__all__ = ["DumpFile", "Dumps", "WholeFiles", "batches_of", "check_rejects", "expand_sources", "given", "read_dumps"]

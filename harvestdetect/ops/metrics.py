@@ -46,10 +46,14 @@ class RunMetrics:
     """The same if the run succeeded (exit code 0, 3 or 4); None if it failed."""
     duration_seconds: float
     exit_code: int
-    rows: int = 0
+    rows: int | None = None
     """Rows that the run read, including rejects."""
-    rejects: int = 0
+    rejects: int | None = None
     """Rows that the run rejected."""
+    cut_files: int | None = None
+    """Files that are cut off or cannot be read."""
+    newest_prompt: int | None = None
+    """Unix seconds of the newest prompt in the window."""
     prompts_in_window: int | None = None
     """Prompts in the window."""
     accounts_in_window: int | None = None
@@ -103,8 +107,14 @@ _GAUGES: Final = (
         "exit_code",
         "Exit code of the last run: 0, 3 and 4 mean success, 75 that the state was in use.",
     ),
-    _Gauge("last_run_rows", "rows", "Rows that the last run read, including rejects."),
-    _Gauge("last_run_rejected_rows", "rejects", "Rows that the last run rejected."),
+    _Gauge("last_run_rows", "rows", "Rows that the last run with a result read, including rejects."),
+    _Gauge("last_run_rejected_rows", "rejects", "Rows that the last run with a result rejected."),
+    _Gauge("last_run_cut_files", "cut_files", "Files that were cut off or unreadable in the last run with a result."),
+    _Gauge(
+        "newest_prompt_timestamp_seconds",
+        "newest_prompt",
+        "Time of the newest prompt in the window, 0 if none has one.",
+    ),
     _Gauge("window_prompts", "prompts_in_window", "Prompts in the window of the state."),
     _Gauge("window_accounts", "accounts_in_window", "Accounts in the window of the state."),
     _Gauge("findings", "findings", "Findings of the last successful run, by tier.", "tier", TIERS),
@@ -171,7 +181,8 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
     """Replaces the metrics file as a whole. Everybody may read it.
 
     Args:
-        path: of the file, in an existing folder. node_exporter reads only names that end with ``.prom``.
+        path: of the file. Its folder is made if it is missing, and everybody may read it. node_exporter reads
+            only names that end with ``.prom``.
         values: the figures. Unknown ones are taken from the earlier file, if it can be read.
         labels: as for :func:`metrics_text`.
 
@@ -184,11 +195,21 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
         raise OutputError(f"cannot write the metrics to {target}: it is not a file")
     text = metrics_text(_with_earlier(values, target), labels=labels)
     try:
+        _make_folder(target.parent)
         with replacing(target) as stream:
             stream.write(text.encode())
             os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
         raise OutputError(f"cannot write the metrics to {target}: {error.strerror or error}") from None
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are missing, for everybody to read, whatever the umask of the run is."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:

@@ -23,6 +23,7 @@ __all__ = [
     "held_out",
     "iso_time",
     "least_claimed",
+    "minute",
     "number",
     "p_value",
     "percent",
@@ -87,6 +88,12 @@ def day(seconds: int | None) -> str:
     """A day such as ``2026-03-01``, or a dash."""
     time = iso_time(seconds)
     return "–" if time is None else str(time).split("T")[0]
+
+
+def minute(seconds: int | None) -> str:
+    """A time in UTC to the minute, such as ``2026-03-01 12:00``, or a dash."""
+    time = iso_time(seconds)
+    return "–" if time is None else str(time).replace("T", " ")[:16]
 
 
 def found_because(ways: Sequence[Way]) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.judge.triage import CARRIES
 from harvestdetect.report import svg
-from harvestdetect.report.format import count, day, few, number, p_value, percent, period, plural, rough, size
+from harvestdetect.report.format import count, day, few, minute, number, p_value, percent, period, plural, rough, size
 from harvestdetect.report.ledger import ONE_BIT, bits
 from harvestdetect.util.escape import html_text, json_text, shortened, visible
 
@@ -75,6 +75,7 @@ def page_template(name: str) -> Any:
         "percent": percent,
         "plural": plural,
         "day": day,
+        "minute": minute,
         "size": size,
         "prompt": _prompt,
         "short": html_text,

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from harvestdetect.alerts import Channel, Delivery
+from harvestdetect.alerts import Channel, Delivery, Outbox, WaitingAlerts
 from harvestdetect.context import Progress
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
@@ -38,6 +38,7 @@ from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.reconcile import Change
 from harvestdetect.state.run import Run, RunOptions, scan_into
 from harvestdetect.state.store import Store, check_utf8, open_store
+from harvestdetect.state.unreported import mark_reported
 from harvestdetect.state.upkeep import Freed, collect, left_out, verify
 from harvestdetect.state.verdicts import (
     Precision,
@@ -133,6 +134,8 @@ class State:
         write: Callable[[Detection], object] | None = None,
         baseline: bool = False,
         shared: Shared | None = None,
+        unsent: Callable[[str], object] | None = None,
+        confirms: bool = False,
     ) -> Run:
         """Scans dumps into the state, see :func:`harvestdetect.state.run.scan_into`.
 
@@ -150,6 +153,9 @@ class State:
             write: gets the detection before the state takes it.
             baseline: whether the first run records its campaigns without sending alerts on them.
             shared: signatures of other providers that the window is compared with.
+            unsent: takes a sentence about each alert on a failure that was not sent; None gives them to ``notes``.
+            confirms: whether the caller calls :meth:`reported` when it has reported the run. If it does not, the next
+                run counts the same new files, rows and rejects again.
 
         Raises:
             ClockError: the clock is before the last run, or far from the prompts.
@@ -160,9 +166,34 @@ class State:
         with closing(dumps):
             options = RunOptions(
                 window=seconds, now=_moment(now), trust_clock=trust_clock, baseline=baseline, channels=channels,
-                progress=progress, notes=notes, write=write, shared=shared,
+                progress=progress, notes=notes, write=write, shared=shared, unsent=unsent, confirms=confirms,
             )  # fmt: skip
             return scan_into(self._store, dumps, settings=settings, options=options)
+
+    def reported(self) -> None:
+        """Records that the result of the last run was reported, after :meth:`scan` with ``confirms``."""
+        with self._store.transaction() as connection:
+            mark_reported(connection)
+
+    def send_alerts(
+        self, channels: Sequence[Channel], *, report: str | None = None, now: int | None = None
+    ) -> list[Delivery]:
+        """Sends the alerts that wait, also those that were kept for a later time.
+
+        Args:
+            channels: all configured channels.
+            report: address of a report, for digests.
+            now: Unix seconds; None takes those of the clock.
+        """
+        with self._store.guarded() as connection:
+            outbox = Outbox(connection)
+            outbox.hurry(_moment(now))
+            return outbox.deliver(channels, _moment(now), report=report)
+
+    def alerts_waiting(self) -> WaitingAlerts:
+        """The number of alerts that wait to be sent, and when the next of them may be tried."""
+        with self._store.guarded() as connection:
+            return Outbox(connection).waiting()
 
     # ------------------------------------------------------------ reading
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -14,13 +14,14 @@ from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.copies import FileRows, counted_once, row_keys, rows_of
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.data import Batch, Reject, SourceFile
-from harvestdetect.dump import Dumps
+from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.dump import Dumps, WholeFiles
 from harvestdetect.engines.engine import Engine
-from harvestdetect.errors import ClockError
+from harvestdetect.errors import CacheError, ClockError, UnreadableError
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
 from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
+from harvestdetect.state.unreported import Unreported, mark_read, unreported_files
 from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again", "read_until"]
@@ -54,6 +55,10 @@ class Ingested:
     """Prompts that the state did not have. One that is in several files counts once, and rejects are not among them."""
     read_rows: int = 0
     """Rows of the files that were read that gave a prompt, be it one that the state had; rejects are not among them."""
+    whole: WholeFiles = field(default_factory=WholeFiles)
+    """Files that could not be read to their end, and empty ones."""
+    earlier: int = 0
+    """Files among these that an earlier run read, whose result nobody got."""
 
     def add(self, more: Ingested) -> None:
         """Adds the results of files that were read in a second pass."""
@@ -64,6 +69,7 @@ class Ingested:
         self.reject_count += more.reject_count
         self.rows += more.rows
         self.read_rows += more.read_rows
+        self.whole.join(more.whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +95,17 @@ class _Read:
     file: SourceFile
     span: Span
     rows: FileRows
+    whole: WholeFiles
+    """What its rejects say about the whole file."""
 
 
 def ingest(
-    dumps: Dumps, store: Store, shards: ShardFolder, *, engine: Engine, moment: Moment, at_most: int, tell: Tell
-) -> Ingested:
+    dumps: Dumps, store: Store, shards: ShardFolder, *, engine: Engine, moment: Moment, at_most: int, tell: Tell,
+    first: bool = True,
+) -> Ingested:  # fmt: skip
     """Reads the files that the state does not have.
 
-    Each is in the state as soon as it is read, unless it or the clock gives cause to doubt the clock: then all are read
-    first.
+    Each is in the state as soon as it is read. If the clock is in doubt, all files are read first.
 
     Args:
         dumps: their files.
@@ -107,12 +115,14 @@ def ingest(
         moment: of the run. A file that left the window is not read again unless the window covers it now.
         at_most: rejects that are kept in full.
         tell: receives a sentence about files that were there before, and about those that have the same rows.
+        first: whether this run has read nothing yet: then what earlier runs read and nobody reported is added.
 
     Raises:
         ClockError: the prompts show that the clock is wrong; none of the doubtful files is in the state.
     """
     done = Ingested()
     taking = _Taking(store, shards, moment, done)
+    earlier = taking.resume(unreported_files(store), at_most) if first else _Earlier(marks={}, again=frozenset())
     spans: dict[int, Span] = {}
     keys: dict[int, list[npt.NDArray[np.uint64]]] = {}
 
@@ -123,33 +133,64 @@ def ingest(
 
     for file in dumps.files():
         sha256 = file.sha256()
-        if sha256 is not None and _has(store, sha256, moment):
+        if sha256 is not None and earlier.has(store, sha256, moment):
             done.known.append(file.name)
             done.known_digests.add(sha256)
             continue
-        before = (len(done.rejects), done.reject_count)
+        before, count, whole = len(done.rejects), done.reject_count, WholeFiles()
         with ParallelPreparer(shards.cutting, take, engine=engine, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
+                whole.add(batch.rejects)
                 read = _told(batch, done, at_most) or read
             preparer.finish()
         span, rows = spans.pop(file.position, Span()), rows_of(keys.pop(file.position, []))
         if read is None:
+            done.whole.join(whole)
             continue
-        if _has(store, read.sha256, moment):  # what cannot be read twice shows its digest at its end
+        if earlier.has(store, read.sha256, moment):  # what cannot be read twice shows its digest at its end
             done.known.append(read.name)
-            del done.rejects[before[0] :]
-            done.reject_count = before[1]
+            del done.rejects[before:]
+            done.reject_count = count
             continue
-        done.read_rows += read.rows
-        taking.take(_Read(read, span, rows))
+        earlier.marks.pop(read.sha256, None)
+        taking.take(_Read(read, span, rows, whole))
     taking.finish()
-    for sentence in dumps.left_out.sentences():
-        tell(sentence)
-    if done.known:
-        tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
-    _tell_copies(done, tell)
+    _add_unlisted(store, earlier.marks, done, tell)
+    _tell_known(dumps, done, tell)
     return done
+
+
+@dataclass(slots=True, kw_only=True)
+class _Earlier:
+    """What is left of the marks of earlier runs."""
+
+    marks: dict[str, Unreported]
+    """SHA-256 -> figures of a file that has no prepared file of its own."""
+    again: frozenset[str]
+    """Those of them that are read again if they are given, because their rejects are listed nowhere."""
+
+    def has(self, store: Store, sha256: str, moment: Moment) -> bool:
+        """Whether a file need not be read."""
+        return sha256 not in self.again and _has(store, sha256, moment)
+
+
+def _add_unlisted(store: Store, marks: Mapping[str, Unreported], done: Ingested, tell: Tell) -> None:
+    """Counts the files that earlier runs read and nobody reported, as far as they have no prepared file."""
+    for sha256, mark in marks.items():
+        rows = store.rows(
+            "SELECT name FROM files WHERE sha256 = ? UNION ALL SELECT name FROM past_files WHERE sha256 = ?",
+            sha256, sha256,
+        )  # fmt: skip
+        name = next((row["name"] for row in rows if row["name"]), f"a file with the SHA-256 {sha256[:12]}...")
+        done.earlier += 1
+        done.reject_count += mark.rejects
+        done.read_rows += mark.rows
+        done.whole.empty += mark.empty
+        if mark.cut:
+            done.whole.cut.setdefault(name, "an earlier run read it")
+        if mark.rejects:
+            tell(f"{mark.rejects:,} rejects of {name} are counted and not listed; an earlier run read that file")
 
 
 class _Taking:
@@ -168,7 +209,64 @@ class _Taking:
         self._old: dict[str, FileRows] = {}
         """Rows of the files that were there before and have times of new ones."""
 
+    def resume(self, marks: dict[str, Unreported], at_most: int) -> _Earlier:
+        """Adds the files that earlier runs read and nobody reported, with the rejects of their prepared files.
+
+        Args:
+            marks: of :func:`~harvestdetect.state.unreported.unreported_files`.
+            at_most: rejects that are kept in full.
+
+        Returns:
+            The files that have no prepared file.
+
+        Raises:
+            UnreadableError: a prepared file cannot be read now.
+        """
+        left = dict(marks)
+        for sha256 in marks:
+            stored = self._others.with_rows(sha256)
+            if stored is None or stored.rows is None or (file := self._listed(stored, at_most)) is None:
+                continue
+            del left[sha256]
+            self._done.new.append(file)
+            self._done.earlier += 1
+            self._done.read_rows += file.rows
+            self._new.append(stored.rows)
+        for file in self._done.new:
+            stored = self._others.with_rows(file.sha256)
+            if stored is not None:
+                self._beside(Span(first=stored.first, latest=stored.latest))
+        past = {row["sha256"] for row in self._store.rows("SELECT sha256 FROM past_files WHERE why = 'superseded'")}
+        again = frozenset(sha256 for sha256, mark in left.items() if mark.rejects and sha256 in past)
+        return _Earlier(marks=left, again=again)
+
+    def _listed(self, stored: Stored, at_most: int) -> SourceFile | None:
+        """Takes the rejects of a prepared file; None if it cannot be read any more."""
+        shard = self._shards.open(stored.name, stored.sha256)
+        if shard is None:
+            return None
+        try:
+            unlisted = max(shard.file.rejects - len(shard.rejects), 0)
+            batch = Batch(prompts=NO_PROMPTS, rejects=shard.rejects, files=(shard.file,), unlisted=unlisted)
+            self._done.whole.add(batch.rejects)
+            return _told(batch, self._done, at_most)
+        except UnreadableError:
+            raise
+        except CacheError:
+            return None
+        finally:
+            shard.close()
+
+    def _beside(self, span: Span) -> list[Stored]:
+        """The files whose times overlap those of a new file. The rows of those from earlier runs are noted."""
+        beside = self._others.beside(span)
+        added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
+        self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
+        return beside
+
     def take(self, read: _Read) -> None:
+        self._done.read_rows += read.file.rows
+        self._done.whole.join(read.whole)
         guard = self._moment.guard
         self._spans.append(read.span)
         if guard is not None and (guard.doubts(read.span) or self._waiting):
@@ -203,9 +301,7 @@ class _Taking:
             return
         if self._others.has(file.sha256):
             raise damaged(self._store.folder, f"its index of files does not find {file.name}, which is in the table")
-        beside = self._others.beside(read.span)
-        added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
-        self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
+        beside = self._beside(read.span)
         self._new.append(read.rows)
         holder = self._others.holder(read.rows, beside)
         if holder is not None:
@@ -234,7 +330,11 @@ def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
     return batch.files[-1] if batch.files else None
 
 
-def _tell_copies(done: Ingested, tell: Tell) -> None:
+def _tell_known(dumps: Dumps, done: Ingested, tell: Tell) -> None:
+    for sentence in dumps.left_out.sentences():
+        tell(sentence)
+    if done.known:
+        tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     for name, other in done.superseded[:MAX_TOLD]:
         tell(f"{name} is superseded: all its prompts are in {other}, which takes its place")
     if len(done.superseded) > MAX_TOLD:
@@ -298,6 +398,7 @@ def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -
         )
         connection.execute("DELETE FROM past_files WHERE sha256 = ?", (file.sha256,))
         _remember(connection, file)
+        mark_read(connection, file, read.whole)
         for one in superseded:
             connection.execute(
                 "INSERT OR REPLACE INTO past_files"
@@ -313,6 +414,7 @@ def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
     with store.transaction() as connection:
         connection.execute("DELETE FROM files WHERE sha256 = ?", (read.file.sha256,))
         _remember(connection, read.file)
+        mark_read(connection, read.file, read.whole)
         connection.execute(
             "INSERT OR REPLACE INTO past_files"
             " (sha256, name, last_time, latest_time, added, left_at, why, superseded_by)"

@@ -1,8 +1,8 @@
 """Makes and sends the alerts on the runs themselves: a failure, an incomplete window, alerts given up.
 
 Operations channels (``about = ["operations"]``) get an alert when such a condition begins and when it ends. The state
-remembers them like alerts on campaigns. A run that fails undoes what it found and keeps only this. If the state itself
-cannot be used, the alert is sent at once and not remembered.
+remembers them like alerts on campaigns. A run that fails records this and the files that it read, and none of its
+findings. If the state itself cannot be used, the alert is sent at once and not remembered.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from harvestdetect.alerts import Channel, Condition, Delivery, Outbox, RunInfo, Sent, report_link, send_conditions
-from harvestdetect.errors import HarvestdetectError, LockedError, was_interrupted
+from harvestdetect.errors import HarvestdetectError, LockedError, UsageError, was_interrupted
 from harvestdetect.report.format import count, plural
 from harvestdetect.settings import Settings
 from harvestdetect.state.store import Store, open_store
 from harvestdetect.util.escape import visible
 
 __all__ = [
+    "OUTCOMES",
     "failure",
     "given_up",
     "is_failure",
@@ -30,6 +31,8 @@ __all__ = [
     "wants_operations",
 ]
 
+OUTCOMES: Final = {"kept": "kept for a later run"}
+"""Outcome of an alert -> what messages call it, where the two differ."""
 _MOST_NAMED: Final = 10
 """Most files or alerts that a condition names."""
 _MOST_CHARACTERS: Final = 500
@@ -42,8 +45,10 @@ def wants_operations(channels: Iterable[Channel]) -> bool:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether an error needs an alert. Ctrl-C and a locked state do not."""
-    return isinstance(error, Exception) and not isinstance(error, LockedError) and not was_interrupted(error)
+    """Whether an error needs an alert. Ctrl-C, SIGTERM, a locked state and a wrong option do not."""
+    wrong_option = type(error) is UsageError  # its subclasses are about settings, files and columns
+    harmless = wrong_option or isinstance(error, LockedError) or was_interrupted(error)
+    return isinstance(error, Exception) and not harmless
 
 
 def failure(error: BaseException) -> Condition:
@@ -153,7 +158,8 @@ def send_failure(
     number: int | None,
     now: int,
     notes: Callable[[str], object],
-) -> None:
+    seconds: float = 0.0,
+) -> int | None:
     """Sends the operations channels the alert that a run failed. It never raises.
 
     Args:
@@ -163,30 +169,38 @@ def send_failure(
         number: number of the run; None if it failed before it had one.
         now: Unix seconds at which the run started.
         notes: takes a sentence about each alert that was not sent.
+        seconds: since the run started.
+
+    Returns:
+        The number of alerts that wait for a later run; None if no alert was due or the state cannot be used.
     """
     if not wants_operations(channels) or not is_failure(error):
-        return
+        return None
     condition = failure(error)
     folder = where if isinstance(where, str) else str(where.folder.absolute())
     done: Sequence[Delivery | Sent]
+    waiting = None
     try:
         if isinstance(where, Store):
-            done = _send_remembered(where, condition, channels, number, now)
+            done, waiting = _send_remembered(where, condition, channels, number, now, seconds)
         else:
             with open_store(Path(where), write=True) as store:
-                done = _send_remembered(store, condition, channels, number, now)
+                done, waiting = _send_remembered(store, condition, channels, number, now, seconds)
     except Exception:  # an unusable state must not stop the alert
         done = send_conditions([condition], channels, now=now, folder=folder)
     for one in done:
         if one.error is not None:
-            notes(f"alert {one.channel}, operations: {getattr(one, 'outcome', 'not sent')}: {one.error}")
+            outcome = getattr(one, "outcome", "not sent")
+            notes(f"alert {one.channel}, operations: {OUTCOMES.get(outcome, outcome)}: {one.error}")
+    return waiting
 
 
 def _send_remembered(
-    store: Store, condition: Condition, channels: Sequence[Channel], number: int | None, now: int
-) -> list[Delivery]:
+    store: Store, condition: Condition, channels: Sequence[Channel], number: int | None, now: int, seconds: float
+) -> tuple[list[Delivery], int]:
     outbox = Outbox(store.connection)
     run = f"failed-{now}" if number is None else str(number)
     with store.transaction():
         outbox.enqueue_conditions(run, [condition], channels, info=run_info(store, number, now))
-    return outbox.deliver(channels, now, about=("operations",))
+    done = outbox.deliver(channels, now + seconds, about=("operations",))
+    return done, outbox.pending()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
+from harvestdetect.alerts import Channel, Delivery, Outbox, WaitingAlerts, report_link
 from harvestdetect.context import Progress
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
@@ -18,6 +18,7 @@ from harvestdetect.dump import Dumps
 from harvestdetect.engines.choose import open_engine
 from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
 from harvestdetect.pipeline import detect
+from harvestdetect.report.format import plural
 from harvestdetect.settings import Settings
 from harvestdetect.signatures.matching import Shared
 from harvestdetect.stages import MAX_REJECTS_KEPT
@@ -39,6 +40,7 @@ from harvestdetect.state.prepared import (
 from harvestdetect.state.reconcile import Change, Reconciled, reconcile
 from harvestdetect.state.record_campaigns import record_campaigns
 from harvestdetect.state.store import Store
+from harvestdetect.state.unreported import mark_reported
 from harvestdetect.store.models import remove_indexes
 from harvestdetect.util.disk import SpareFolder
 
@@ -72,6 +74,11 @@ class RunOptions:
     """Gets the detection before the state takes it. If it fails, the state does not change."""
     shared: Shared | None = None
     """Signatures of other providers that the window is compared with."""
+    unsent: Callable[[str], object] | None = None
+    """Takes a sentence about each alert on a failure that was not sent; None gives them to ``notes``."""
+    confirms: bool = False
+    """Whether the caller says with :meth:`harvestdetect.state.State.reported` that it has reported the run. Until
+    then, the next run counts the same new files, rows and rejects again. False: a finished run is a reported one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,8 @@ class Run:
     """Rows of new files that gave a prompt."""
     rejects: int
     """Rows of new files that were rejected."""
+    cut_files: Mapping[str, str]
+    """Name of each new file that is cut off or cannot be read -> why."""
     window_start: int | None
     """Unix seconds; None if no prompt has a time."""
     window_end: int | None
@@ -99,7 +108,9 @@ class Run:
     deliveries: tuple[Delivery, ...]
     """Alerts that were sent, kept or given up."""
     pending: int
-    """Alerts that wait for the next run."""
+    """Alerts that wait for a later run."""
+    next_try: float | None
+    """Unix seconds before which no run tries any of them; None if none waits."""
     baseline: int | None
     """Campaigns that were recorded without an alert; None without ``baseline``."""
     missing_files: tuple[str, ...] = ()
@@ -166,10 +177,12 @@ def scan_into(store: Store, dumps: Dumps, *, settings: Settings, options: RunOpt
         if options.notes is not None:
             options.notes(sentence)
 
+    _check_baseline(store, options)
+    unsent, clock = options.unsent or note, time.monotonic()
     try:
         begun = _begin(store, settings, options, note)
     except Exception as error:
-        send_failure(store, error, options.channels, number=None, now=options.now, notes=note)
+        send_failure(store, error, options.channels, number=None, now=options.now, notes=unsent)
         raise
     try:
         judged = _judge(begun, dumps, sentences)
@@ -178,25 +191,33 @@ def scan_into(store: Store, dumps: Dumps, *, settings: Settings, options: RunOpt
             # The message may have a file name, which need not be UTF-8.
             message = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()[:MAX_ERROR]
             connection.execute("UPDATE runs SET error = ? WHERE run = ?", (message, begun.number))
-        send_failure(store, error, options.channels, number=begun.number, now=options.now, notes=note)
+        seconds = time.monotonic() - clock
+        send_failure(
+            store, error, options.channels, number=begun.number, now=options.now, notes=unsent, seconds=seconds
+        )
         raise
-    deliveries, pending = _deliver(begun)
+    deliveries, waiting = _deliver(begun, seconds=time.monotonic() - clock)
     read, (start, end) = judged.read, judged.window
     return Run(
         number=begun.number, detection=judged.found.detection, changes=judged.found.changes, new_files=len(read.new),
-        known_files=len(read.known), new_rows=read.rows, rejects=read.reject_count, window_start=start,
-        window_end=end, deliveries=deliveries, pending=pending,
+        known_files=len(read.known), new_rows=read.rows, rejects=read.reject_count,
+        cut_files=read.whole.cut, window_start=start, window_end=end, deliveries=deliveries, pending=waiting.count,
+        next_try=waiting.next_try,
         baseline=judged.recorded if options.baseline else None, missing_files=judged.missing,
     )  # fmt: skip
 
 
-def _begin(store: Store, settings: Settings, options: RunOptions, note: Callable[[str], None]) -> _Begun:
-    """Checks what can be checked before files are read, and records the run in the state."""
+def _check_baseline(store: Store, options: RunOptions) -> None:
+    """Refuses a baseline after the first run. This is a wrong option, about which no alert is sent."""
     if options.baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
         raise UsageError(
             f"--baseline is for the first run, but {store.folder} has finished runs, whose alerts were or will be "
             "sent; leave --baseline out"
         )
+
+
+def _begin(store: Store, settings: Settings, options: RunOptions, note: Callable[[str], None]) -> _Begun:
+    """Checks what can be checked before files are read, and records the run in the state."""
     now, window = options.now, options.window
     if not options.trust_clock:
         check_clock(store, now)
@@ -232,14 +253,14 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
     store, shards, now, window = run.store, run.shards, run.options.now, run.options.window
     recover_lost(store, shards, run.note)
     dumps.go_on_from(partial(read_until, store))
-    read = _ingest(run, dumps, run.moment, run.note)
+    read = _ingest(run, dumps, run.moment, run.note, first=True)
     if run.doubted:
         look_again(store, shards, now)
     start = _window_start(store, window)
     _remove_left(store, shards, start, now - window, now)
     detection, lost = _detect(run, start)
     if lost & read.known_digests:  # lost files are among the dumps that were skipped: read them now
-        read.add(_ingest(run, dumps, replace(run.moment, since=start), lambda sentence: None))
+        read.add(_ingest(run, dumps, replace(run.moment, since=start), lambda sentence: None, first=False))
         detection, _ = _detect(run, start)
     missing = lost_files(store)
     found = reconcile(store, _with_reading(detection, read, sentences, missing), now=now)
@@ -255,10 +276,18 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
 # ---------------------------------------------------------------- files
 
 
-def _ingest(run: _Begun, dumps: Dumps, moment: Moment, note: Callable[[str], None]) -> Ingested:
+def _ingest(run: _Begun, dumps: Dumps, moment: Moment, note: Callable[[str], None], *, first: bool) -> Ingested:
     folder = SpareFolder(run.store.folder, what="state")
     with closing(open_engine(run.settings, scratch=folder)) as engine:
-        return ingest(dumps, run.store, run.shards, engine=engine, moment=moment, at_most=MAX_REJECTS_KEPT, tell=note)
+        read = ingest(
+            dumps, run.store, run.shards, engine=engine, moment=moment, at_most=MAX_REJECTS_KEPT, tell=note,
+            first=first,
+        )  # fmt: skip
+    if read.earlier:
+        note(
+            f"the figures of this run include {plural(read.earlier, 'file')} that earlier runs read and did not report"
+        )
+    return read
 
 
 def _window_start(store: Store, window: int) -> int | None:
@@ -337,9 +366,10 @@ def _with_reading(
     """The detection with the rejects of this run, in place of those of all files of the window, and with its notes."""
     first = [missing_sentence(missing)] if missing else []
     notes = (*first, *[s for s in sentences if s not in detection.notes], *detection.notes)
+    of_window = {name: n for name, n in detection.counts.items() if name not in ("cut_files", "empty_files")}
     counts = {
-        **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
-        "read_rows": read.read_rows, "missing_files": len(missing),
+        **of_window, **read.whole.counts(), "rejects": read.reject_count, "new_files": len(read.new),
+        "new_rows": read.rows, "read_rows": read.read_rows, "missing_files": len(missing),
     }  # fmt: skip
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
@@ -370,6 +400,8 @@ def _record(run: _Begun, found: Reconciled, window: tuple[int | None, int | None
             " WHERE run = ?",
             (options.now, *window, json.dumps(dict(counts)), not missing, number),
         )
+        if not options.confirms:
+            mark_reported(connection)
         if not options.channels:
             return 0
         outbox = Outbox(connection)
@@ -383,14 +415,19 @@ def _record(run: _Begun, found: Reconciled, window: tuple[int | None, int | None
     return 0
 
 
-def _deliver(run: _Begun) -> tuple[tuple[Delivery, ...], int]:
-    """Sends the alerts that are due; returns the result of each, and how many alerts wait for the next run."""
+def _deliver(run: _Begun, *, seconds: float) -> tuple[tuple[Delivery, ...], WaitingAlerts]:
+    """Sends the alerts that are due; returns the result of each, and the alerts that wait for a later run.
+
+    Args:
+        run: that is recorded.
+        seconds: since the run began. An alert is due by the time at which it is sent.
+    """
     channels, number, now = run.options.channels, run.number, run.options.now
     if not channels:
-        return (), 0
+        return (), WaitingAlerts()
     report = report_link(run.settings.report_url, run=str(number), started=now)
     with run.store.guarded() as connection:
         outbox = Outbox(connection)
-        done = outbox.deliver(channels, now=now, report=report)
+        done = outbox.deliver(channels, now=now + seconds, report=report)
         done += send_given_up(run.store, done, channels, number=number, now=now, settings=run.settings)
-        return tuple(done), outbox.pending()
+        return tuple(done), outbox.waiting()

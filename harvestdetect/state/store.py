@@ -319,7 +319,10 @@ def locked(folder: Path) -> int:
 
 def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
     there = _has_database(folder)  # again, under the lock
-    address = f"{(folder / DATABASE).absolute().as_uri()}?mode={'rwc' if write else 'rw'}"
+    mode = "rwc" if write else "rw"
+    if not write and there and _cannot_change(folder):
+        mode = "ro&immutable=1"
+    address = f"{(folder / DATABASE).absolute().as_uri()}?mode={mode}"
     try:
         connection = sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
     except sqlite3.Error as error:
@@ -353,6 +356,31 @@ def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _cannot_change(folder: Path) -> bool:
+    """Whether a state is on a read-only file system, so that its database can be read without the files beside it.
+
+    Raises:
+        StateError: its log has changes that only a process that may write can read; or this process may not write into
+            a folder that others may change.
+    """
+    try:
+        fixed = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+    if not fixed and os.access(folder, os.W_OK):
+        return False
+    wal = folder / f"{DATABASE}-wal"
+    if fixed and not (wal.exists() and wal.stat().st_size):
+        return True
+    if not fixed and wal.exists() and (folder / f"{DATABASE}-shm").exists():
+        return False  # SQLite can read beside the process that made them
+    why = f"{wal.name} has changes that are not in {DATABASE} yet" if fixed else "you may not write into it"
+    raise StateError(
+        f"the state in {folder} cannot be read: {why}, and SQLite writes files beside a database that it reads. Read "
+        "it as the user of the scans, or read a copy that you may write"
+    )
 
 
 def _version(connection: sqlite3.Connection, folder: Path) -> int:

@@ -57,6 +57,11 @@ class Others:
         """Whether the state has a file with this SHA-256."""
         return sha256 in self._files
 
+    def with_rows(self, sha256: str) -> Stored | None:
+        """The file with this SHA-256 and its rows; None if the state lacks it or cannot read it."""
+        file = self._files.get(sha256)
+        return file if file is not None and self._read(file) else None
+
     def beside(self, span: Span) -> list[Stored]:
         """The readable files whose times overlap those of a new file, with their rows."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]

@@ -198,7 +198,7 @@ def left_out(store: Store) -> list[str]:
         last, latest, added = row["last_time"], row["latest_time"], row["added"]
         if row["why"] == "superseded":
             by = row["file_by"] or row["past_by"] or f"a file with the SHA-256 {(row['superseded_by'] or '')[:16]}..."
-            why = f"superseded: all its prompts are in {by}"
+            why = f"is superseded: all its prompts are in {'a newer file of this name' if by == name else by}"
         elif last is not None:
             why = f"left the window: its last prompt is of {iso_time(last)}"
         elif latest is not None:

@@ -31,6 +31,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert set(inner) == {
         *(
             "alerts test",
+            "alerts send",
             "state gc",
             "state verify",
             "state rebuild",

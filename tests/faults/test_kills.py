@@ -208,7 +208,7 @@ def test_the_commands_that_write_are_all_there() -> None:
     reading = {"campaigns", "evaluate", "explain", "state verify", "health", "alerts test", "inspect"}
     reading |= {"signatures show", "signatures verify"}
     killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "state rebuild", "review", "schedule print"}
-    same = {"watch", "drill", "serve"}  # scan, or judge, and write as other commands do
+    same = {"watch", "drill", "serve", "alerts send"}  # scan, judge or deliver, and write as other commands do
     new = {"pseudonym", "registry suggest", "export", "brief", "search"}  # may make new files or folders, each at once
     new |= {"signatures keygen", "signatures export"}
     assert names(cli) <= reading | killed | same | new

@@ -25,6 +25,8 @@ GOOD = RunMetrics(
     exit_code=0,
     rows=1_200_000,
     rejects=17,
+    cut_files=1,
+    newest_prompt=1_763_990_000,
     prompts_in_window=34_000_000,
     accounts_in_window=210_000,
     findings={"urgent": 2, "watch": 5},
@@ -50,6 +52,8 @@ def test_every_series_is_there_with_its_help_and_type() -> None:
         "harvestdetect_last_run_exit_code": "0",
         "harvestdetect_last_run_rows": "1200000",
         "harvestdetect_last_run_rejected_rows": "17",
+        "harvestdetect_last_run_cut_files": "1",
+        "harvestdetect_newest_prompt_timestamp_seconds": "1763990000",
         "harvestdetect_window_prompts": "34000000",
         "harvestdetect_window_accounts": "210000",
         'harvestdetect_findings{tier="urgent"}': "2",
@@ -121,8 +125,6 @@ def test_a_failed_run_keeps_what_it_does_not_know(tmp_path: Path) -> None:
             "harvestdetect_last_run_timestamp_seconds": "1764086400.0",
             "harvestdetect_last_run_duration_seconds": "3.0",
             "harvestdetect_last_run_exit_code": "1",
-            "harvestdetect_last_run_rows": "0",
-            "harvestdetect_last_run_rejected_rows": "0",
         }
 
 
@@ -135,7 +137,8 @@ def test_what_is_known_is_not_taken_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.prom"
     write_metrics(path, GOOD)
     none = RunMetrics(
-        last_run=2e9, last_success=2e9, duration_seconds=1, exit_code=0, prompts_in_window=0, accounts_in_window=0,
+        last_run=2e9, last_success=2e9, duration_seconds=1, exit_code=0, rows=0, rejects=0, cut_files=0,
+        newest_prompt=0, prompts_in_window=0, accounts_in_window=0,
         findings={}, campaigns={}, alerts_failed=0, alerts_pending=0, window_complete=1,
     )  # fmt: skip
     write_metrics(path, none)
@@ -189,8 +192,10 @@ def test_a_success_in_the_future_does_not_silence_the_alert_for_years(tmp_path: 
 def test_a_file_that_cannot_be_written_is_named_and_what_was_there_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OutputError, match="gone"):
-        write_metrics(tmp_path / "gone" / "x.prom", GOOD)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/x\.prom"):
+        write_metrics(tmp_path / "file" / "x.prom", GOOD)
+    (tmp_path / "file").unlink()
     for other in (tmp_path, Path("/dev/null")):
         with pytest.raises(OutputError, match="not a file"):
             write_metrics(other, GOOD)
@@ -205,6 +210,16 @@ def test_a_file_that_cannot_be_written_is_named_and_what_was_there_stays(
         write_metrics(path, FAILED)
     assert path.read_text() == metrics_text(GOOD)
     assert os.listdir(tmp_path) == ["x.prom"]
+
+
+def test_the_folder_is_made_for_everybody_to_read(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_metrics(tmp_path / "node" / "textfile" / "x.prom", GOOD)
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "node", tmp_path / "node" / "textfile"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -398,7 +398,7 @@ def test_systemd_takes_the_units(tmp_path: Path, every: str) -> None:
 
 def test_systemd_retries_what_may_help_and_nothing_else() -> None:
     service = made("systemd")["harvestdetect.service"]
-    assert setting(service, "SuccessExitStatus") == ["3 130"]
+    assert setting(service, "SuccessExitStatus") == ["3 130 143"]
     assert setting(service, "RestartPreventExitStatus") == ["2 4"]
     assert setting(service, "Restart") == ["on-failure"]
     assert "\nRestartForceExitStatus" not in service

@@ -328,6 +328,10 @@ def test_a_channel_that_fails_its_test_is_named(nights: Nights, receiver: Receiv
     assert [request.path for request in receiver.requests] == ["/b"]
     assert nights.run("alerts", "test", "--settings", file, "--channel", "none") == 2
     assert "no channel is named 'none'; the channels are: a, b, pages" in nights.said
+    unset = 'type = "slack"\nname = "later"\nurl_env = "NO_SUCH_VARIABLE"'
+    nights.settings(webhook(receiver, "/b"), unset)
+    assert nights.run("alerts", "test", "--settings", file, "--channel", "b") == 0, "needs no variable of another one"
+    assert nights.run("alerts", "test", "--settings", file) == 2
     nights.settings()
     assert nights.run("alerts", "test", "--settings", file) == 2
     assert "has no [[alerts]] table" in nights.said

@@ -11,8 +11,10 @@ from harvestdetect.dump.formats.dialects import dialect_of
 from harvestdetect.dump.formats.json_text import has_json
 from harvestdetect.settings import Settings
 
-__all__ = ["HEAD_BYTES", "Format", "format_of", "is_text"]
+__all__ = ["EMPTY", "HEAD_BYTES", "Format", "format_of", "is_text"]
 
+EMPTY: Final = "the file is empty"
+"""The complaint about a file without content, which is the reason of its reject."""
 HEAD_BYTES: Final = 1 << 20
 """Bytes at the beginning of a file by which its format is recognised."""
 _TABLES: Final = (
@@ -87,7 +89,7 @@ def format_of(head: bytes, name: str, settings: Settings) -> Format:
     if not named and re.search(r"\.(jsonl|ndjson)", Path(name).name.lower()):
         named = "jsonl"
     if not text and len(head) < HEAD_BYTES:
-        return Format(named or "jsonl", "the file is empty")
+        return Format(named or "jsonl", EMPTY)
     if settings.format != "auto":
         return Format(settings.format, "")
     for magic, kind in _TABLES:

@@ -111,7 +111,7 @@ class Rejects:
         """Adds a reject; for the arguments see :class:`~harvestdetect.data.Reject`."""
         if line is not None:
             self.last = line
-        if self._room > 0:
+        if self._room > 0 or line is None:  # what concerns the whole file is always listed
             self._room -= 1
             self._listed.append(Reject(file=self._file, line=line, byte=byte, reason=reason))
         else:

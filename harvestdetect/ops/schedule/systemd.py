@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from harvestdetect.errors import UsageError
 from harvestdetect.ops.schedule.job import ATTEMPTS, Job, full_path
 from harvestdetect.util.periods import MINUTE
 
 __all__ = ["service_and_timer"]
+
+PAUSES: Final = 12
+"""Length of the time in which systemd counts starts, in pauses between two attempts."""
 
 
 def service_and_timer(job: Job) -> dict[str, str]:
@@ -57,10 +61,17 @@ def _unit(job: Job) -> list[str]:
         "Wants=network-online.target",
         "After=network-online.target",
         *([f"RequiresMountsFor={' '.join(map(_folder, dict.fromkeys(needed)))}"] if needed else []),
-        f"# A run has {ATTEMPTS} attempts; the next period starts the count again.",
-        f"StartLimitIntervalSec={job.period * 9 // 10}",
+        f"# A run that fails soon has {ATTEMPTS} attempts. Starts by hand count too: systemctl reset-failed {job.name}",
+        "# starts the count again.",
+        f"StartLimitIntervalSec={_limit_seconds(job)}",
         f"StartLimitBurst={ATTEMPTS}",
     ]
+
+
+def _limit_seconds(job: Job) -> int:
+    """Seconds in which systemd counts starts: long enough for all attempts of a run that fails soon, and short, so
+    that starts by hand never refuse the next period."""
+    return max(min(job.pause * PAUSES, job.period * 9 // 10), job.pause * ATTEMPTS)
 
 
 def _service(job: Job) -> list[str]:
@@ -87,8 +98,8 @@ def _service(job: Job) -> list[str]:
         f"# The secrets of the alert channels{names}, in lines NAME=value. Owner root, mode 0600: systemd reads the",
         "# file as root. Without it, a run whose settings name such variables ends with 2 and names the one missing.",
         f"EnvironmentFile=-{job.env_file or f'/etc/{job.name}.env'}",
-        "# 3: done, with findings. 130: stopped by hand.",
-        "SuccessExitStatus=3 130",
+        "# 3: done, with findings. 130 and 143: stopped by hand.",
+        "SuccessExitStatus=3 130 143",
         "# A failed run is retried, also after 75 (another run is using the state), but not after 2 (wrong usage) and",
         "# 4 (done, but check the input). systemd before 256 rejects RestartForceExitStatus=75 with Type=oneshot.",
         "Restart=on-failure",
