@@ -128,8 +128,9 @@ class StateScan:
 def _waiting_sentence(count: int, next_try: float | None) -> str:
     from harvestdetect.report.format import iso_time, plural
 
-    when = "" if next_try is None else f" that starts after {iso_time(math.ceil(next_try))}"
-    return f"alerts: {plural(count, 'alert')} {'waits' if count == 1 else 'wait'}; the first run{when} tries again"
+    due = next_try is None or next_try <= time.time()
+    run = "the next run" if due else f"the first run that starts after {iso_time(math.ceil(next_try or 0))}"
+    return f"alerts: {plural(count, 'alert')} {'waits' if count == 1 else 'wait'}; {run} tries again"
 
 
 def check_window(

@@ -224,7 +224,7 @@ def test_a_lost_connection_is_told_and_the_state_goes_on(
     assert run_command(nightly) == 0
     found = counts(tmp_path)
     assert found["prompts"] == ROWS + 1_500
-    assert found["new_rows"] < ROWS + 1_500 - 300
+    assert found["new_rows"] == ROWS + 1_500, "also those that the failed run had read: no run has reported them"
     written = [f.read_bytes() for f in tmp_path.rglob("*") if f.is_file()]
     for secret in (PASSWORD, QUOTED):
         assert secret not in error

@@ -238,7 +238,7 @@ def test_a_scan_of_a_folder_with_a_dangling_link_is_done(folder: Path, environme
     (folder / "b.jsonl").symlink_to("nowhere.jsonl")
     done = subprocess.run(
         [sys.executable, "-m", "harvestdetect", "scan", str(folder), "--out", str(folder.parent / "out"),
-         "--encoder", "fast", "--workers", "1", "-q"],
+         "--encoder", "fast", "--workers", "1"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -208,7 +208,7 @@ def weekday(candidate: CandidateData, context: MeasureContext) -> Observation | 
     """A toy: whether a candidate has many prompts."""
     prompts = len(candidate.trimmed.prompts)
     return Observation(
-        value=float(prompts), null="a toy", expected=1.0, p_value=1e-12, sentence=f"{prompts} prompts are a toy."
+        value=float(prompts), null="a toy", expected=1.0, p_value=1e-60, sentence=f"{prompts} prompts are a toy."
     )
 
 

@@ -265,6 +265,7 @@ def test_a_run_that_stops_behind_a_superseded_file_loses_nothing(runs: Runs, mon
         with pytest.raises(KeyboardInterrupt):
             runs.run(runs.file("b.jsonl", lines(rows)))
     assert (runs.names(), runs.shards()) == (["b.jsonl"], 2)
+    assert counts(runs.run(runs.folder / "b.jsonl")) == (30, 1, 30), "no run has reported these rows yet"
     assert counts(runs.run(runs.folder / "b.jsonl")) == (30, 1, 0)
     runs.state.collect()
     assert runs.shards() == 1
