@@ -161,7 +161,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", VARIED="share"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),
-    *_of("cluster.assign", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours"),
+    *_of("cluster.assign", NEIGHBORS_AMONG="neighbours"),
     *_of("template.alignment", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",

@@ -411,7 +411,8 @@ def test_a_product_that_shares_nothing_but_a_scaffold_is_no_cluster(fast: Settin
     found = detect(rows, settings=fast)
     assert (found.counts["clusters"], found.candidates, found.findings) == (0, (), ())
     found = detect(rows, settings=fast.replace(use_registry=False))
-    assert found.counts["clusters"] == len(found.candidates) == 1
+    # a short part that all accounts of the dump send, each as often as chance has it, is no cluster either
+    assert found.counts["clusters"] == len(found.candidates) == (wrap is not WRAPS["system"])
 
 
 def test_a_product_of_your_own_is_no_cluster_either(fast: Settings, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def account(name: str, number: int = 1, **changes: Any) -> Account:
 
 def campaign(**changes: Any) -> Campaign:
     values: dict[str, Any] = {
-        "campaign_id": "c-1", "tier": "urgent", "title": "Grading: “Grade the answer …”", "summary": "Two accounts.", "accounts": 2, "prompts": 5,
+        "campaign_id": "c-1", "tier": "urgent", "title": "Grading: “Grade the answer …”",
+        "summary": "Two accounts.", "accounts": 2, "prompts": 5,
         "first_seen": T0, "last_seen": T0 + 60,
     }  # fmt: skip
     return Campaign(**{**values, **changes})
