@@ -207,7 +207,7 @@ def fit_model(runs: Sequence[Run]) -> CostModel:
 
 
 def sizes_at(model: CostModel, prompts: float) -> dict[str, float]:
-    """The sizes of a scan of so many prompts."""
+    """The sizes of a scan with this number of prompts."""
     return {
         name: prompts if name == "prompts" else curve.at({"prompts": prompts}) for name, curve in model.sizes.items()
     }

@@ -41,7 +41,7 @@ GB: Final = 1e9
 
 
 def steps_of(model: CostModel, prompts: float, *, cores: int) -> list[Step]:
-    """The stages of a scan of so many prompts, as the simulation takes them.
+    """The stages of a scan with this number of prompts, as the simulation takes them.
 
     A task costs as much as in the largest measured scan, so larger scans have more tasks.
 
@@ -286,13 +286,13 @@ def _report(runs: Sequence[Run], model: CostModel, chosen: argparse.Namespace) -
             )  # fmt: skip
             simulated[count] = simulate_scan(steps_of(model, prompts, cores=count * chosen.cores), machines)
         last = enough(simulated)
-        told = (
+        speed_up = (
             f"Twice as many machines as {last} are less than {STILL:g} times as fast."
             if last
             else f"Up to {max(simulated)} machines, twice as many are {STILL:g} times as fast or more."
         )
         text += (
-            f"\n{prompts:,.0f} prompts on machines with {chosen.cores} cores each, simulated. {told}\n\n"
+            f"\n{prompts:,.0f} prompts on machines with {chosen.cores} cores each, simulated. {speed_up}\n\n"
             f"{simulation_table(simulated)}"
         )
     return text

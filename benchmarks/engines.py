@@ -234,7 +234,7 @@ def _spin(folder: str) -> None:
 
 
 def tasks_on_halves(dump: Path, *, workers: int, work: Path, cache_folder: Path) -> dict[str, tuple[int, float]]:
-    """Tasks and their seconds by stage, of a scan on so many workers with half a core each; in a process of its own.
+    """Tasks and their seconds by stage, of a scan on workers with half a core each; in a process of its own.
 
     Args:
         dump: a folder.
@@ -308,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2, help="scans on each engine")
     parser.add_argument("--scaling", type=_counts, help="numbers of workers with half a core each")
-    parser.add_argument("--tasks", type=int, help="measure the price of so many empty tasks")
+    parser.add_argument("--tasks", type=int, help="measure the price of this number of empty tasks")
     parser.add_argument("--work", type=Path, help="keep dumps and models in this folder")
     parser.add_argument("--docs", type=Path, help=f"Markdown file, one of whose sections {SECTIONS} is replaced")
     chosen = parser.parse_args(arguments)

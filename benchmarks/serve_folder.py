@@ -209,11 +209,11 @@ def _write_state(detection: Detection, folder: Path) -> None:
 
 
 def _write_campaign(connection: Any, f: Finding, detected: int) -> None:
-    told: dict[str, Any] = {"first_seen": f.first_seen, "last_seen": f.last_seen, "active": f.last_seen}
-    told |= {"prompts": f.prompts, "summary": f.summary, "mark": f.accounts}
+    details: dict[str, Any] = {"first_seen": f.first_seen, "last_seen": f.last_seen, "active": f.last_seen}
+    details |= {"prompts": f.prompts, "summary": f.summary, "mark": f.accounts}
     connection.execute(
         "INSERT INTO campaigns VALUES (?, 1, ?, ?, 'growing', ?, NULL, NULL, ?)",
-        (f.campaign_id, detected, f.tier, RUNS, json.dumps(told)),
+        (f.campaign_id, detected, f.tier, RUNS, json.dumps(details)),
     )
     connection.executemany(
         "INSERT INTO members VALUES (?, ?, 1, ?, ?, 0)",
