@@ -119,6 +119,10 @@ class Recording:
             self._open.shared += _size_of(self._folder) - before
         return stored
 
+    def forget(self, value: object) -> None:
+        """Lets go of a shared value. Its file stays, for its bytes were counted."""
+        self._exchange.forget(value)
+
     def rest(self) -> None:
         """Nothing: there are no workers."""
 

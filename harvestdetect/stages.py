@@ -441,6 +441,7 @@ def add_accounts(
     return with_accounts(
         campaigns, refined, source, volume=volume.prompts, fields=fields, fdr=settings.fdr,
         link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
+        engine=context.engine if len(refined.assigned) >= PARALLEL_CLUSTERS else None,
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
+from harvestdetect.engines.engine import Engine, lots, map_in_order
+from harvestdetect.engines.loop import Loop
+from harvestdetect.engines.sharing import Shared
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
@@ -27,6 +31,9 @@ from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Ints32, ranges, unique
 
 __all__ = ["Near", "with_candidates", "with_groups"]
+
+GROUPS_PER_TASK: Final = 4
+"""Most groups whose templates a task of an engine finds."""
 
 
 class _Cluster(NamedTuple):
@@ -88,6 +95,7 @@ def with_groups(
     *,
     volume: Ints32,
     near: Near,
+    engine: Engine | None = None,
 ) -> tuple[list[Campaign], Refined]:
     """All candidates, and the clusters with those that the groups add.
 
@@ -98,16 +106,22 @@ def with_groups(
         source: of the texts.
         volume: int32[a], requests of every account.
         near: nearest accounts.
+        engine: see :func:`with_candidates`.
     """
     kept = distinct([group.accounts for group in groups], [_same_from(group) for group in groups], count=len(volume))
     found = _Overlaps([groups[number] for number in kept], texts, near, least=source.min_accounts)
     campaigns, left = found.same(found.parted(account=source.corpus.prompts.account))
-    added, refined = with_candidates(left, refined, source, volume=volume)
+    added, refined = with_candidates(left, refined, source, volume=volume, engine=engine)
     return campaigns + added, refined
 
 
 def with_candidates(
-    groups: Sequence[AccountGroup], refined: Refined, source: Source, *, volume: Ints32
+    groups: Sequence[AccountGroup],
+    refined: Refined,
+    source: Source,
+    *,
+    volume: Ints32,
+    engine: Engine | None = None,
 ) -> tuple[list[Campaign], Refined]:
     """The candidates of some groups, and the clusters with those that they add.
 
@@ -118,11 +132,17 @@ def with_candidates(
         refined: the clusters of other candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
+        engine: finds the templates of the groups; None finds them in this process.
     """
+    engine = engine or Loop()
+    for one in (source.corpus, source.parts):
+        engine.share(one)
+    some = lots(groups, engine, most=GROUPS_PER_TASK)
+    found = [one for each in map_in_order(engine, partial(_clusters_of, engine.share(source)), some) for one in each]
     assigned, descriptions = list(refined.assigned), list(refined.descriptions)
     templates, campaigns = dict(refined.templates), []
-    for group in groups:
-        first, clusters = len(assigned), _clusters(group, source)
+    for group, clusters in zip(groups, found, strict=True):
+        first = len(assigned)
         prompts = [one.item.prompts for one in clusters]
         candidate = _candidate(group, prompts, first, source.corpus.prompts.account, volume)
         if len(candidate.accounts) < source.min_accounts and group.way != "seed":
@@ -198,6 +218,11 @@ class _Overlaps:
             if not same and apart.issuperset(holding):
                 left.append(group)
         return [one for one in found if one is not None], left
+
+
+def _clusters_of(source: Shared[Source], groups: Sequence[AccountGroup]) -> list[list[_Cluster]]:
+    """The clusters of some groups; it runs on an engine."""
+    return [_clusters(group, source.value()) for group in groups]
 
 
 def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:

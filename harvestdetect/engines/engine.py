@@ -41,6 +41,9 @@ class Engine(Protocol):
     def share(self, value: S) -> Shared[S]:
         """Puts a value where the workers can read it. It must not change afterwards."""
 
+    def forget(self, value: object) -> None:
+        """Lets go of a shared value that no further task needs, by itself or within another one."""
+
     def rest(self) -> None:
         """Ends workers that have nothing to do, and drops what was submitted and not asked for. The next call starts
         workers again."""

@@ -27,6 +27,9 @@ class Loop:
         """The value itself."""
         return Here(value)
 
+    def forget(self, value: object) -> None:
+        """Nothing: nothing is kept."""
+
     def rest(self) -> None:
         """Nothing: there are no workers."""
 

@@ -53,6 +53,10 @@ class Processes:
         """Puts a value into a file without a name, which the processes open."""
         return self._exchange.put(value)
 
+    def forget(self, value: object) -> None:
+        """Closes the file of a shared value."""
+        self._exchange.forget(value)
+
     def rest(self) -> None:
         """Ends the processes."""
         pool, self._pool = self._pool, None

@@ -65,6 +65,10 @@ class RayTasks:
         parcel = self._exchange.parcel((function, arguments), name=name)
         return partial(self._result, self._run.remote(parcel, str(self._folder.path), name), parcel)
 
+    def forget(self, value: object) -> None:
+        """Lets go of a shared value. Its file stays until the end."""
+        self._exchange.forget(value)
+
     def share(self, value: T) -> Stored[T]:
         """Puts a value into a file of the shared folder, named by its content."""
         return self._exchange.put(value)

@@ -166,6 +166,14 @@ class Exchange:
             return self._write(head, arrays, name=name)
         return self._pickled(value, inline=True)[0] if arrays else head
 
+    def forget(self, value: object) -> None:
+        """Forgets one shared value. Its file is closed if it has no name."""
+        _, stored = self._known.pop(id(value), (None, None))
+        if stored is not None and self.folder is None:
+            files = [key for key, (one, _) in self._known.items() if getattr(one, "path", None) == stored.path]
+            for key in files:
+                del self._known[key]
+
     def clear(self) -> None:
         """Forgets what was shared. Files without a name are closed."""
         self._known.clear()

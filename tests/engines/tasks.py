@@ -66,5 +66,9 @@ def total(array: Floats) -> float:
     return float(array.sum())
 
 
+def shared_total(shared: Shared[Ints]) -> int:
+    return int(shared.value().sum())
+
+
 def is_same(outer: Shared[tuple[str, Ints]], inner: Shared[Ints], _: int) -> bool:
     return outer.value()[1] is inner.value()

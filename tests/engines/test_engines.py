@@ -12,12 +12,22 @@ import pytest
 
 from harvestdetect.engines.engine import lots, map_in_order
 from harvestdetect.engines.processes import Processes
-from harvestdetect.engines.sharing import INLINE, Exchange
+from harvestdetect.engines.sharing import INLINE, Exchange, Stored
 from harvestdetect.errors import ScratchError
 from harvestdetect.util.texts import write_texts
 from harvestdetect.util.vectors import RowFile
 from tests.engines.conftest import Open
-from tests.engines.tasks import always_killed, double, fail, is_same, killed_once, ones, texts_and_sum, total
+from tests.engines.tasks import (
+    always_killed,
+    double,
+    fail,
+    is_same,
+    killed_once,
+    ones,
+    shared_total,
+    texts_and_sum,
+    total,
+)
 
 
 def test_results_come_in_order_and_errors_arrive(engines: Open) -> None:
@@ -47,6 +57,20 @@ def test_values_are_shared_once_with_their_files(engines: Open, tmp_path: Path) 
     assert [s for _, s in found] == [
         float(numbers[a:b].sum() + file[a:b].astype(np.float64).sum()) for a, b in ranges
     ]  # fmt: skip
+
+
+def test_a_value_is_forgotten_and_shared_anew(engines: Open) -> None:
+    numbers, others = np.arange(5_000), np.arange(7_000)
+    with engines() as engine:
+        kept, gone = engine.share(others), engine.share(numbers)
+        assert engine.submit(shared_total, gone)() == numbers.sum()
+        engine.forget(numbers)
+        engine.forget(numbers)  # a value that is not shared is no error
+        if isinstance(engine, Processes):
+            assert isinstance(gone, Stored)
+            assert not Path(gone.path).exists()
+        assert engine.submit(shared_total, engine.share(numbers))() == numbers.sum()
+        assert engine.submit(shared_total, kept)() == others.sum()
 
 
 def test_large_arguments_and_results_arrive(engines: Open) -> None:

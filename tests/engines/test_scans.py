@@ -155,7 +155,8 @@ def test_work_for_other_machines_finds_the_same(
     with closing(Counting(2)) as engine:
         detection = found_on(engine, dump, settings)
         assert set(engine.sent) == {
-            "_prepare_file", "_encode_block", "_span_rows", "_split_some", "_finish_some", "_measure_some"
+            "_prepare_file", "_encode_block", "_span_rows", "_split_some", "_finish_some", "_by_account", "_by_topic",
+            "_by_values", "_clusters_of", "_measure_some",
         }  # fmt: skip
     assert written(detection, tmp_path / "out") == expected
 
