@@ -13,8 +13,9 @@ campaign, its template or its accounts show it later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,7 @@ from harvestdetect.cluster.tree import Tree, tree_of
 from harvestdetect.data import Neighbors, View
 from harvestdetect.engines.engine import Engine
 from harvestdetect.engines.loop import Loop
+from harvestdetect.engines.sharing import Shared
 from harvestdetect.settings import Settings
 from harvestdetect.util.amounts import NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
@@ -35,6 +37,8 @@ from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 __all__ = ["Clustered", "carry_on", "cluster_view"]
 
 
+PARALLEL_POINTS: Final = 50_000
+"""Number of points from which another process builds one of the trees. Starting it takes about a second."""
 EDGES_AT_ONCE: Final = 1 << 20
 """Neighbour entries per block. It bounds memory and changes no result."""
 
@@ -142,13 +146,23 @@ def cluster_view(
         settings: distances, selection and minimum sizes.
         with_reach: whether to measure the reach of each cluster, which a later scan needs to carry it on. Otherwise it
             is 0.
-        engine: spans the points if its workers are on other machines; None spans them in this process.
+        engine: spans the points if its workers are on other machines, and builds a tree beside this process if they are
+            on this one; None does all in this process.
     """
     engine = engine or Loop()
-    found: list[Clustered] = []
-    for channel in _channels(view, settings, neighbors.index.shape[1]):
-        graph = _graph(channel, neighbors, core, postings, engine)
-        found.extend(_clusters(channel, graph, settings, with_reach=with_reach, engine=engine))
+    first, *others = _channels(view, settings, neighbors.index.shape[1])
+    known = _Work(neighbors=neighbors, core=core, postings=postings, settings=settings, with_reach=with_reach)
+    waiting: list[Callable[[], list[Clustered]]]
+    if engine.workers > 1 and not engine.elsewhere and len(core) >= PARALLEL_POINTS:
+        # a tree is the work of one core
+        work = engine.share(known)
+        waiting = [engine.submit(_of_channel, work, channel) for channel in others]
+    else:
+        waiting = [partial(_clusters_of, known, channel, engine) for channel in others]
+    found = _clusters_of(known, first, engine)
+    for result in waiting:
+        found.extend(result())
+    engine.forget(known)
     return found
 
 
@@ -198,6 +212,28 @@ def carry_on(
 
 
 # ---------------------------------------------------------------- clusters of one tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """A view to cluster; see :func:`cluster_view`."""
+
+    neighbors: Neighbors
+    core: Floats32
+    postings: Postings
+    settings: Settings
+    with_reach: bool
+
+
+def _of_channel(work: Shared[_Work], channel: _Channel) -> list[Clustered]:
+    """The clusters of one channel; it runs on an engine."""
+    return _clusters_of(work.value(), channel, Loop())
+
+
+def _clusters_of(work: _Work, channel: _Channel, engine: Engine) -> list[Clustered]:
+    """The clusters of one channel of a view."""
+    graph = _graph(channel, work.neighbors, work.core, work.postings, engine)
+    return _clusters(channel, graph, work.settings, with_reach=work.with_reach, engine=engine)
 
 
 def _graph(
