@@ -3,9 +3,9 @@
     python -m benchmarks.stream [--days 60] [--rows 1000] [--window 30d] [--seed 0] [--carry] [--docs FILE]
         [--json FILE]
 
-Campaigns start, grow, hand over to a second pool of accounts or return with one, among people and the look-alikes of
-the simulator. Every day's dump is scanned into a state, with the clock at the end of the day. At the end the last
-window is scanned once more, by itself and without a state.
+Campaigns start, grow, hand over to a second pool of accounts, return with one, or rotate templates and accounts, among
+people and the look-alikes of the simulator. Every day's dump is scanned into a state, with the clock at the end of the
+day. At the end the last window is scanned once more, by itself and without a state.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text
-from harvestdetect.simulate.plan import Group, Plan, launch_of
+from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of
 from harvestdetect.simulate.traffic import DAY, Account, machine_times
 from harvestdetect.state import open_state
 
@@ -71,6 +71,9 @@ class Scenario:
     name: str
     form: Form
     waves: tuple[Wave, ...]
+    rotates: bool = False
+    """Whether each wave has a template of its own, and the accounts of all waves come from one stock that was opened
+    before the first."""
     second: int | None = None
     """Position of the wave that takes over or returns, with accounts of its own; None where there is none."""
 
@@ -93,6 +96,12 @@ SCENARIOS: Final = (
         form=SUFFIXES[0],
         waves=(Wave(accounts=40, first=0.07, last=0.25), Wave(accounts=40, first=0.78, last=1.0)),
         second=1,
+    ),
+    Scenario(
+        name="rotates",
+        form=SWEEPS[3],
+        waves=tuple(Wave(accounts=12, first=0.05 * i, last=0.05 * (i + 1), each=3.0) for i in range(20)),
+        rotates=True,
     ),
     Scenario(name="brief", form=SWEEPS[4], waves=(Wave(accounts=80, first=0.5, last=0.57, each=2.0),)),
 )
@@ -156,25 +165,41 @@ def _seconds(value: Any) -> int:
 
 
 def _plant(plan: Plan, scenario: Scenario, dice: np.random.Generator, words: Random, *, days: int, end: int) -> None:
-    form = scenario.form
+    def opened(accounts: int, first: float, last: float) -> list[int]:
+        bounds = START + np.array([int(first * days), int(last * days)]) * DAY
+        (pool,) = open_pools(plan.network, dice, np.array([accounts]), bounds, launch=launch_of(START, end))
+        return pool.accounts
+
+    waves = scenario.waves
+    writer = _writer(scenario.form, words)
+    stock: list[int] = []
+    if scenario.rotates:
+        stock = opened(sum(wave.accounts for wave in waves), waves[0].first, waves[-1].last)
+    for number, wave in enumerate(waves):
+        begin, stop = (START + int(share * days) * DAY for share in (wave.first, wave.last))
+        if scenario.rotates:
+            accounts, stock = stock[: wave.accounts], stock[wave.accounts :]
+            writer = _writer(scenario.form, words)
+        else:
+            accounts = opened(wave.accounts, wave.first, wave.last)
+        count = max(wave.accounts, round(wave.accounts * wave.each * (stop - begin) / DAY))
+        time_ = machine_times(dice, count=count, start=begin, end=stop, tempo="steady")
+        who = np.asarray(accounts, np.int64)[dice.permutation(np.arange(count) % wave.accounts)]
+        first = plan.new_sessions(count)
+        plan.add(writer, time_, who, np.arange(count, dtype=np.int64), first + np.arange(count, dtype=np.int64))
+        plan.groups.append(Group(f"{scenario.name}/{number}", "campaign", "a wave", accounts))
+
+
+def _writer(form: Form, words: Random) -> Writer:
+    """A writer that fills one template of a form."""
     parts = GRAMMAR.freeze(form.text, words, keep=form.sweep + form.free)
 
-    def writer(account: Account, item: int, session: int, random: Random) -> Text:
+    def write(account: Account, item: int, session: int, random: Random) -> Text:
         text = GRAMMAR.fill(parts, random)
         text = text[:1].upper() + text[1:]
         return [{"role": "user", "content": text}] if account.chat else text
 
-    for number, wave in enumerate(scenario.waves):
-        begin, stop = START + int(wave.first * days) * DAY, START + int(wave.last * days) * DAY
-        (pool,) = open_pools(
-            plan.network, dice, np.array([wave.accounts]), np.array([begin, stop]), launch=launch_of(START, end)
-        )
-        count = max(wave.accounts, round(wave.accounts * wave.each * (stop - begin) / DAY))
-        time_ = machine_times(dice, count=count, start=begin, end=stop, tempo="steady")
-        who = np.asarray(pool.accounts, np.int64)[dice.permutation(np.arange(count) % wave.accounts)]
-        first = plan.new_sessions(count)
-        plan.add(writer, time_, who, np.arange(count, dtype=np.int64), first + np.arange(count, dtype=np.int64))
-        plan.groups.append(Group(f"{scenario.name}/{number}", "campaign", "a wave", pool.accounts))
+    return write
 
 
 def run_stream(

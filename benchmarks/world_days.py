@@ -1,0 +1,203 @@
+"""Worlds in daily dumps: on which day is each kind of campaign found, and does it keep its id?
+
+    python -m benchmarks.world_days --data DIR [--world api,adaptive] [--half tuning|reporting] [--seeds 1]
+        [--first-seed 0] [--rows 40000] [--window 30d] [--encoder fast] [--work DIR] [--docs FILE]
+
+The rows of a world (:mod:`benchmarks.worlds`) are cut into days, and each day is scanned into a state with the clock at
+its end. A campaign is *found* on the first day on which it has most of the accounts of a finding at urgent or review.
+Days count from its first prompt to the end of that day. *Ids* are the different ids of such findings over all days.
+*Under one id* are the accounts of the campaign that the state has under one id at the end, at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+from benchmarks.pages import publish
+from benchmarks.planting import PlantedDump
+from benchmarks.real_texts import Half
+from benchmarks.scale import table
+from benchmarks.sources import NotEnough
+from benchmarks.world_plan import CAMPAIGNS, World
+from benchmarks.world_sources import data_missing
+from benchmarks.worlds import ROOT, commit_of, lay
+from harvestdetect import Settings
+from harvestdetect.state import open_state
+
+__all__ = ["Followed", "cut", "follow", "main"]
+
+DAY: Final = 86_400
+COUNTED: Final = ("urgent", "review")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What became of one campaign."""
+
+    kind: str
+    accounts: int
+    lasts: float
+    """Days from its first row to the last."""
+    after: float | None
+    """Days from its first row to the end of the day on which it was found; None: it was not."""
+    ids: int
+    """Different ids of findings that were mostly its accounts."""
+    under_one: float
+    """The largest share of its accounts that one id has at the end."""
+
+
+def cut(laid: PlantedDump, folder: Path) -> tuple[list[Path], int]:
+    """Writes one dump for each day of a world.
+
+    Args:
+        laid: the world.
+        folder: made if it does not exist.
+
+    Returns:
+        the files; and the start of the first day, in seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    start = min(row["timestamp"] for row in laid.rows) // DAY * DAY
+    by_day: dict[int, list[str]] = defaultdict(list)
+    for row in laid.rows:
+        by_day[(row["timestamp"] - start) // DAY].append(json.dumps(row) + "\n")
+    files = []
+    for day in range(max(by_day) + 1):
+        files.append(folder / f"day-{day:03d}.jsonl.gz")
+        with gzip.open(files[-1], "wt", encoding="utf-8", compresslevel=1) as stream:
+            stream.writelines(by_day.get(day, []))
+    return files, start
+
+
+def follow(laid: PlantedDump, folder: Path, *, window: str, settings: Settings) -> list[Followed]:
+    """Scans a world day by day.
+
+    Args:
+        laid: the world.
+        folder: gets the dumps and the state.
+        window: of the state, such as ``30d``.
+        settings: of the scans.
+    """
+    files, start = cut(laid, folder / "days")
+    campaigns = {g["name"]: frozenset(g["accounts"]) for g in laid.truth if g["kind"] == "campaign"}
+    held: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    members: dict[str, set[str]] = {}
+    for day, file in enumerate(files):
+        with open_state(folder / "state", write=True) as state:
+            run = state.scan([file], settings=settings, window=window, now=start + (day + 1) * DAY)
+            members = {known.campaign_id: set(state.members(known.campaign_id)) for known in state.campaigns()}
+        for finding in run.detection.findings:
+            accounts = {member.account for member in finding.members}
+            for name, own in campaigns.items():
+                if finding.tier in COUNTED and 2 * len(accounts & own) >= len(accounts):
+                    held[name].append((day, finding.campaign_id))
+    sent: dict[str, list[int]] = defaultdict(list)
+    of = {account: name for name, own in campaigns.items() for account in own}
+    for row in laid.rows:
+        if row["account"] in of:
+            sent[of[row["account"]]].append(row["timestamp"])
+    found = []
+    for name, own in campaigns.items():
+        ids = {identity for _, identity in held[name]}
+        end = start + (held[name][0][0] + 1) * DAY if held[name] else None
+        found.append(
+            Followed(
+                kind=name,
+                accounts=len(own),
+                lasts=(max(sent[name]) - laid.first[name]) / DAY,
+                after=None if end is None else (end - laid.first[name]) / DAY,
+                ids=len(ids),
+                under_one=max((len(members.get(one, set()) & own) for one in ids), default=0) / len(own),
+            )
+        )
+    return found
+
+
+def tables(world: str, followed: Sequence[Followed]) -> str:
+    """One line for each kind of campaign, over all seeds."""
+    head = (world, "accounts", "lasts", "found", "days until found", "ids", "under one id at the end")
+    rows = []
+    for kind in CAMPAIGNS:
+        own = [one for one in followed if one.kind == kind]
+        days = [one.after for one in own if one.after is not None]
+        rows.append(
+            (
+                kind,
+                f"{statistics.mean(one.accounts for one in own):.0f}",
+                f"{statistics.mean(one.lasts for one in own):.0f}",
+                f"{len(days)} of {len(own)}",
+                ", ".join(f"{one:.1f}" for one in days) or "–",
+                ", ".join(str(one.ids) for one in own),
+                f"{statistics.mean(one.under_one for one in own):.2f}",
+            )
+        )
+    return table(head, rows) + "\n"
+
+
+def _followed(given: argparse.Namespace, work: Path) -> str:
+    settings = Settings(encoder=given.encoder, cache=work / "cache")
+    parts = []
+    for world in given.world:
+        found: list[Followed] = []
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
+            try:
+                laid = lay(world, half=given.half, seed=seed, rows=given.rows, data=given.data)
+            except NotEnough as error:
+                raise SystemExit(f"{world}, seed {seed}: {error}; try --rows with another number") from None
+            found += follow(laid, work / f"{world}-{given.half}-{seed}", window=given.window, settings=settings)
+        parts.append(tables(world, found))
+    return "\n".join(parts)
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.world_days", description="Worlds in daily dumps.")
+    parser.add_argument("--world", default="api,adaptive", help="api, adaptive or both, with a comma")
+    parser.add_argument("--half", default="tuning", choices=get_args(Half))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
+    parser.add_argument("--window", default="30d", help="of the state")
+    parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
+    parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
+    parser.add_argument("--work", type=Path, help="folder for dumps and states, new; a temporary one by default")
+    parser.add_argument("--docs", type=Path, help="page whose section world-days is replaced")
+    given = parser.parse_args(arguments)
+    given.world = [name for name in given.world.split(",") if name]
+    if unknown := [name for name in given.world if name not in get_args(World)]:
+        parser.error(f"--world knows {', '.join(get_args(World))}, got {unknown[0]!r}")
+    if given.data is not None and (missing := data_missing(given.data)):
+        parser.error(f"{given.data} lacks {', '.join(missing)} (.jsonl.gz)")
+    if given.work is not None and given.work.exists() and any(given.work.iterdir()):
+        parser.error(f"--work must be an empty or a new folder, got {given.work}")
+    return given
+
+
+def _command(given: argparse.Namespace) -> str:
+    """The command as it may be printed, without folders."""
+    options = [f"--world {','.join(given.world)}", f"--half {given.half}", f"--seeds {given.seeds}"]
+    options += [f"--first-seed {given.first_seed}", f"--rows {given.rows}", f"--window {given.window}"]
+    options += [f"--encoder {given.encoder}"] + ["--data DIR"] * (given.data is not None)
+    return f"python -m benchmarks.world_days {' '.join(options)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    given = _arguments(arguments)
+    with tempfile.TemporaryDirectory() as spare:
+        text = _followed(given, given.work or Path(spare))
+    publish(text, given.docs, "world-days", command=_command(given), commit=commit_of(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
