@@ -13,12 +13,14 @@ from benchmarks.sources import WINDOW
 from benchmarks.world_plan import Innocent
 from benchmarks.world_scene import Scene
 from benchmarks.world_tempo import HOUR
-from benchmarks.world_texts import Filler, Material, own_instruction, sent
+from benchmarks.world_texts import Filler, Material, own_instruction, question_on, sent
 
 __all__ = ["plant_innocents"]
 
 MOST: Final = 90
 """Most prompts that a developer sends with the default prompts of a framework."""
+_ABOUT: Final = ("{}", "{} and {}", "how to deal with {}", "{} for beginners", "the best {} of all", "{} near me")
+"""What people put into a published template, made of words of a text."""
 WHOLE: Final = (2, 25)
 """Least and greatest number of rows of a person who uses a popular prompt."""
 
@@ -196,6 +198,58 @@ def _speakers(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     return "people who write in one of many languages", found
 
 
+def _study(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
+    """Workers of a paid study, which deals its items: no two get the same ones. Most come within a day or two."""
+    rng = scene.rng
+    ask = own_instruction(scene.material(), rng)
+    work = scene.passages(1) if rng.random() < 0.6 else scene.items.deal(scene.items.subjects(1))
+    days = rng.uniform(2, 8)
+    start = rng.uniform(0, WINDOW - days)
+    found = []
+    for _ in range(group.accounts):
+        account = _person(scene)
+        begins = min(start + rng.expovariate(1 / (0.4 * days)), start + days - 0.5)
+        number = 1 + int(rng.lognormvariate(1.8, 0.7))
+        for time in scene.tempo.of("person", number, low=begins, high=min(begins + rng.uniform(0.1, 3), WINDOW)):
+            scene.send(account, time, ask(next(work)))
+        _with_cover(scene, account, 0.8)
+        found.append(account)
+    return "workers of a paid study that deals its items", found
+
+
+def _public_template(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
+    """Users of a template that somebody published. What they put into it is of one subject, or is not."""
+    rng = scene.rng
+    ask = own_instruction(scene.material(), rng)
+    coherent = rng.choice((0.0, 0.0, 0.5, 1.0))
+    anything = scene.passages(len(scene.texts.documents))
+    found = []
+    for _ in range(group.accounts):
+        account = _person(scene)
+        own = scene.material() if rng.random() < coherent else None
+        question = rng.random() < 0.5
+        first = rng.uniform(0, WINDOW - 1)
+        number = 1 + int(rng.lognormvariate(1.4, 0.9))
+        for time in scene.tempo.of("person", number, low=first, high=WINDOW):
+            piece = next(anything) if own is None else own.piece(rng)
+            scene.send(account, time, ask(question_on(piece, _ABOUT, rng) if question else piece))
+        _with_cover(scene, account, 0.6)
+        found.append(account)
+    return "people who use a template that somebody published", found
+
+
+def _person(scene: Scene) -> str:
+    """An ordinary account of a person, in either world."""
+    ids = scene.ground.identities
+    return scene.ground.open(None if ids is None else ids.ordinary())
+
+
+def _with_cover(scene: Scene, account: str, share: float) -> None:
+    """With this probability, an account also sends what a background account sends."""
+    if scene.rng.random() < share:
+        scene.ground.own(account, scene.ground.hosts.take(scene.rng.randint(1, 6)))
+
+
 # ---------------------------------------------------------------- one organisation
 
 
@@ -295,6 +349,8 @@ _API: Final[Mapping[str, _Maker]] = {
     "speakers": _speakers,
     "nightly": _nightly,
     "queue": _queue,
+    "study": _study,
+    "public-template": _public_template,
 }
 _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "popular-framework": _people_framework,
@@ -303,4 +359,6 @@ _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "class": _class,
     "speakers": _speakers,
     "community": _community,
+    "study": _study,
+    "public-template": _public_template,
 }

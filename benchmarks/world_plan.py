@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Kind:
     """Mean number of harvest prompts of an account."""
     share: tuple[float, float]
     """Least and greatest harvest share of an account's prompts."""
-    days: tuple[int, int] = (18, 40)
-    """Least and greatest number of days."""
+    days: tuple[int, int] = (3, 40)
+    """Least and greatest number of days; short and long ones are as common by the logarithm."""
 
 
 CAMPAIGNS: Final[Mapping[str, Kind]] = {
@@ -173,6 +174,8 @@ INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
         "speakers": Group(accounts=(40, 90), adds=6),
         "nightly": Group(accounts=(2, 8), groups=(1, 2), chance=0.9, adds=45),
         "queue": Group(accounts=(12, 24), chance=0.9, adds=18),
+        "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
+        "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
     },
     "adaptive": {
         "popular-harness": Group(accounts=(90, 165), takes=7),
@@ -186,6 +189,8 @@ INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
         "public-benchmark": Group(accounts=(10, 20), groups=(1, 2), adds=40, takes=1.5),
         "speakers": Group(accounts=(40, 90), adds=6),
         "community": Group(accounts=(40, 90), chance=0.9, adds=20),
+        "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
+        "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
     },
 }
 """Innocent groups of each world. ``adds`` and ``takes`` are estimates that set the size of the background."""
@@ -225,7 +230,7 @@ def _campaign(name: str, world: World, scale: float, rng: random.Random) -> Camp
     def varied(size: float) -> float:
         return size * rng.uniform(1 - VARIES, 1 + VARIES)
 
-    days = rng.uniform(*kind.days)
+    days = math.exp(rng.uniform(*map(math.log, kind.days)))
     manners: tuple[Manner, ...] = ("person",) if world == "adaptive" else ("machine", "machine", "mixed", "person")
     manner = "person" if name == "human-tempo" else rng.choice(manners)
     uneven = rng.uniform(0.4, 1.0) if world == "adaptive" else rng.choice((0.0, 0.0, 0.3, 0.7))
