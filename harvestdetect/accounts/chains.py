@@ -40,9 +40,10 @@ def chains(
     volume: Ints32,
     seed: int,
 ) -> tuple[list[Campaign], Refined]:
-    """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
+    """The candidates and the chains that they are pieces of; and the clusters with those of small pieces.
 
-    A candidate is a part of a chain that has nearly all of its requests. The chain has the accounts and the requests of
+    The pieces stay candidates: several campaigns may follow one another too, and then each says more by itself. A
+    candidate is a part of a chain that has nearly all of its requests. The chain has the accounts and the requests of
     its pieces alone: accounts of a candidate that were active at another time are left out. A chain of which one
     candidate has nearly all adds nothing.
 
@@ -61,22 +62,20 @@ def chains(
     pieces = [
         piece for i in distinct(groups, len(corpus.prompts.account)) for piece in pieces_of(groups[i], corpus.prompts)
     ]
-    left: list[Campaign | None] = list(campaigns)
     holders = overlaps.members([one.prompts for one in campaigns], len(corpus.prompts.account)).T.tocsr()
     found: list[Campaign] = []
     for chain in chained(pieces, corpus, source.parts, seed=seed):
         prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
-        touched = [(i, one) for i in unique(holders[prompts].indices).tolist() if (one := left[i]) is not None]
-        inside = [int(in_sorted(one.prompts, prompts).sum()) for _, one in touched]
-        is_part = [count >= NEARLY_ALL * len(one.prompts) for count, (_, one) in zip(inside, touched, strict=True)]
+        touched = [campaigns[i] for i in unique(holders[prompts].indices).tolist()]
+        inside = [int(in_sorted(one.prompts, prompts).sum()) for one in touched]
+        is_part = [count >= NEARLY_ALL * len(one.prompts) for count, one in zip(inside, touched, strict=True)]
         has_all = any(n >= NEARLY_ALL * len(prompts) and not part for n, part in zip(inside, is_part, strict=True))
         if has_all or not source.enough_accounts(prompts):
             continue
         parts: list[Campaign] = []
-        for (i, campaign), part in zip(touched, is_part, strict=True):
+        for campaign, part in zip(touched, is_part, strict=True):
             if not part:
                 continue
-            left[i] = None
             mask = in_sorted(campaign.prompts, prompts)
             if mask.any():
                 parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
@@ -88,7 +87,7 @@ def chains(
             parts += added
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
-    return [one for one in left if one is not None] + found, refined
+    return [*campaigns, *found], refined
 
 
 def _within(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:
