@@ -6,9 +6,10 @@ that are not those of the template.
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
 * Two pieces *continue* each other if they have other accounts and their periods adjoin.
-* They are linked if their payloads are more alike than those of either with groups that cannot be of the same chain:
-  long ones with other accounts than all pieces. These are the null distribution of a piece. A false-discovery rate
-  over all pairs that continue each other chooses the links.
+* They are linked if their payloads are more alike than those of either with groups that are not of the same chain:
+  long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
+  These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
+  A false-discovery rate over all pairs that continue each other chooses the links.
 * Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
   instead of dealing it. They are no pieces.
 
@@ -136,12 +137,22 @@ class Periods:
 
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
         """bool[r, s]: whether the periods of two groups are short and adjoin or overlap little."""
+        common, shorter, longer = self._common(rows, others)
+        near = -common <= REACH * longer
+        return np.asarray((common <= OVERLAP * shorter) & near & self.short[rows, None] & self.short[others])
+
+    def coincide(self, rows: Ints, others: Ints) -> Bools:
+        """bool[r, s]: whether the periods of two groups are short and overlap more than a little."""
+        common, shorter, _ = self._common(rows, others)
+        return np.asarray((common > OVERLAP * shorter) & self.short[rows, None] & self.short[others])
+
+    def _common(self, rows: Ints, others: Ints) -> tuple[Ints, Ints, Ints]:
+        """int64[r, s] each: the days that two periods have in common, or less 1 the days between them; the length of
+        the shorter one; and of the longer one."""
         first, last = self.first[rows, None], self.last[rows, None]
         length, other = last - first + 1, self.last[others] - self.first[others] + 1
         common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1
-        little = common <= OVERLAP * np.minimum(length, other)
-        near = -common <= REACH * np.maximum(length, other)
-        return np.asarray(little & near & self.short[rows, None] & self.short[others])
+        return common, np.minimum(length, other), np.maximum(length, other)
 
 
 def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
@@ -167,7 +178,8 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
     never = other[:, periods.short[compared] & dealt].all(axis=1)
-    links = _links(follows, other & never, payloads.likeness)
+    at_once = periods.coincide(compared, compared) & dealt
+    links = _links(follows, other & (never | at_once), payloads.likeness)
     links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
     links = _agreed(links, follows)
     if not links:

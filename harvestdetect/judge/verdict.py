@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.accounts.chains import SUCCESSION
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
 from harvestdetect.evidence.candidate import Reference, ScanData
@@ -25,7 +26,7 @@ from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
-from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
+from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
 from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
@@ -224,16 +225,37 @@ def _groups(
 # ---------------------------------------------------------------- subtract
 
 
-def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int]) -> list[bool]:
-    """Which candidates have nearly all of their accounts in a larger one whose tier is as high, or higher.
+def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[bool]) -> list[bool]:
+    """Which candidates come after others because these say as much about the same accounts.
+
+    They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A chain comes
+    after its pieces instead if most of its accounts are in others whose tiers are as high: it may be several campaigns,
+    and its pieces need not be told by their succession.
 
     Args:
         accounts: int32[a] each.
         tiers: of each, as a place in ``TIERS``.
+        chains: whether each is a chain over time.
     """
+    late = [
+        chain
+        and np.isin(
+            own,
+            np.concatenate(
+                [np.empty(0, np.int32)]
+                + [accounts[j] for j in range(len(accounts)) if not chains[j] and tiers[j] <= tiers[i]]
+            ),
+        ).mean()
+        >= MOST
+        for i, (own, chain) in enumerate(zip(accounts, chains, strict=True))
+    ]
     return [
-        any(
-            len(other) > len(own) and tiers[j] <= tiers[i] and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
+        late[i]
+        or any(
+            len(other) > len(own)
+            and not late[j]
+            and tiers[j] <= tiers[i]
+            and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
             for j, other in enumerate(accounts)
         )
         for i, own in enumerate(accounts)
@@ -252,7 +274,8 @@ def _subtract(
 
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
-    higher: a group of accounts that is another population was parted from the candidate before.
+    higher: a group of accounts that is another population was parted from the candidate before. A chain comes after its
+    pieces if most of it is found without it.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
@@ -262,7 +285,9 @@ def _subtract(
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers)
+    pieces = _pieces(
+        [campaigns[i].accounts for i in wholes], tiers, [SUCCESSION in campaigns[i].ways for i in wholes]
+    )  # fmt: skip
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
