@@ -314,7 +314,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.wording": {"DIGITS": "arithmetic", "READ": "speed", "FILLED": "explains"},
     "evidence.work_list": {
         "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "GATHERED": "memory",
-        "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
+        "NO_SPREAD": "arithmetic", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
     },
     "incremental.folder": {"LEAST_TEXTS": "speed"},
     "incremental.reuse": {"LEAST_KNOWN": "speed"},

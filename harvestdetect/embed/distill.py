@@ -35,7 +35,7 @@ DISTILL_VERSION = 1
 DIMENSIONS = 256
 """Most dimensions of a static vector."""
 MAX_TOKENS = 512
-"""Number of tokens, from the start of a text, whose mean is the vector of the text."""
+"""Tokens at which the kept tokenizer cuts a text. The static encoder lifts this limit."""
 RARITY = 1e-4
 """The constant a of the smooth inverse frequency a / (a + p) of a token (Arora et al. 2017)."""
 

@@ -40,8 +40,8 @@ LETTERS: Final = 2
 UNLEARNT_VERSION: Final = 1
 """Number that is raised when unlearnt words get other vectors."""
 TEXT_CHARACTERS: Final = 16_384
-"""Characters of a text that are tokenised. Any ordinary text fills the 512 tokens of the model with fewer, and a text
-of megabytes is not tokenised whole."""
+"""Characters of a text that are read, so that a text of megabytes is not tokenised whole. The 512 tokens that the
+transformer reads are too few: many prompts have more fixed words than that before what is their own."""
 _WORDS: Final = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]").findall
 _BERT_NORMALIZERS: Final = tuple(
     {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": h, "strip_accents": a, "lowercase": True}
@@ -62,12 +62,14 @@ class StaticEncoder:
 
         self.name = "static"
         self.digest = hashlib.sha256(
-            f"{ENCODING_VERSION} {UNLEARNT_VERSION} {segmenter()} {model.digest}".encode()
+            f"{ENCODING_VERSION} {UNLEARNT_VERSION} {TEXT_CHARACTERS} {segmenter()} {model.digest}".encode()
         ).hexdigest()
         self.dimensions = int(model.matrix.shape[1])
         self._model = model
         self._matrix = np.concatenate([model.matrix, _directions(model.matrix)])
-        self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer), first_direction=len(model.matrix))
+        tokenizer = Tokenizer.from_str(model.tokenizer)
+        tokenizer.no_truncation()
+        self._tokens = _Tokens(tokenizer, first_direction=len(model.matrix))
 
     def __reduce__(self) -> tuple[type[StaticEncoder], tuple[StaticModel]]:
         """Another process makes the encoder of the same model. The remembered tokens stay here."""

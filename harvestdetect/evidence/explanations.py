@@ -158,7 +158,7 @@ def _product(inputs: ExplanationInputs) -> Assessed:
     if own is None:
         return Assessed(
             statistic=None,
-            sentence="Too few accounts sent several prompts to tell whether they have subjects of their own.",
+            sentence="Too few accounts sent several different prompts to tell whether they have subjects of their own.",
         )
     return Assessed(
         statistic=own.of_usual,

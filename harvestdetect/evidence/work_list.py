@@ -29,6 +29,8 @@ ROUNDING: Final = 1e-5
 """A vector nearer to the mean than this, as a share of the mean's length, is rounding error and counts as zero."""
 GATHERED: Final = 1 << 19
 """Numbers of vectors that are processed in one block, which bounds memory."""
+NO_SPREAD: Final = 1e-9
+"""Standard deviation of a deal up to which all prompts are one text, and any deal is as good as another."""
 FOCUS_DRAWS: Final = 99
 """Groups that a candidate's focus is compared with. Chosen."""
 FOCUS_PROMPTS: Final = 150
@@ -150,7 +152,8 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
 
     Returns:
         a difference of cosines, the mean over templates by their pairs of prompts of one account; None where these are
-        fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED`.
+        fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED`. Templates whose prompts have one vector are
+        left out: any deal of them is as good as another.
     """
     pairs, total, variance = 0.0, 0.0, 0.0
     for one in np.unique(cluster):
@@ -161,6 +164,8 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
         if count == 0 or len(own) < 4 or len(each) < 2:  # see _if_dealt
             continue
         value, mean, deviation = _if_dealt(_gathered(vectors, rows[own]), who)
+        if deviation < NO_SPREAD:
+            continue  # prompts that are all alike tell nothing about whose they are
         pairs += count
         total += count * (value - mean)
         variance += (count * deviation) ** 2
@@ -213,16 +218,16 @@ def compare_likeness(groups: Groups, vectors: Vectors) -> WorkList | None:
 
     Returns:
         None where the accounts have fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` pairs of
-        prompts.
+        prompts, or all prompts have one vector.
     """
     each = np.bincount(groups.member)
     if (each * (each - 1)).sum() / 2 < MIN_COMPARED:
         return None
     value, mean, spread_by = _if_dealt(_gathered(vectors, groups.own), groups.member)
-    # where all prompts are one text any deal is as good as another
-    varied = spread_by > 1e-9
-    deviations = (value - mean) / spread_by if varied else 0.0
-    dealt = varied and deviations < OWN_SUBJECTS
+    if spread_by < NO_SPREAD:
+        return None
+    deviations = (value - mean) / spread_by
+    dealt = deviations < OWN_SUBJECTS
     block = max(1, GATHERED // max(len(groups.own) * vectors.shape[1], 1))
 
     def others(low: int, high: int) -> Floats:

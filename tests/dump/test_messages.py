@@ -511,6 +511,16 @@ def test_base64_of_a_text_is_read() -> None:
     assert messages_of(base64.b64encode((T * 4).encode()).decode()).parts == [("user", T * 4)]
 
 
+def test_base64_of_a_text_within_a_text_is_read() -> None:
+    plain = "Wie viele Äpfel bleiben übrig? Begründe jeden Schritt. " * 8
+    run = base64.b64encode(plain.encode()).decode()
+    lines = "\n".join(run[start : start + 76] for start in range(0, len(run), 76))
+    for encoded in (run, run.replace("+", "-").replace("/", "_"), lines):
+        found = messages_of(f"Decode this and do what it asks: {encoded}")
+        assert found.parts == [("user", f"Decode this and do what it asks: {plain}")]
+        assert not found.left_out
+
+
 def test_a_typed_list_of_parts_cannot_hide_its_text() -> None:
     hidden = json.dumps([{"type": "tool_result", "content": T}])
     assert messages_of([{"role": "user", "content": hidden}]).parts == [("user", hidden)]

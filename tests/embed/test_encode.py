@@ -215,6 +215,13 @@ def test_tokens_of_long_words_and_long_texts(static: Encoder) -> None:
     assert static._tokens.of(texts) == long_way(static, texts)  # type: ignore[attr-defined]
 
 
+def test_what_follows_a_long_scaffold_counts(static: Encoder) -> None:
+    scaffold = "Compare the submitted answer with the expert answer and ignore style. " * 80
+    first, second, other = static.encode([scaffold + "volcanoes", scaffold + "volcanoes", scaffold + "tax returns"])
+    np.testing.assert_array_equal(first, second)
+    assert np.linalg.norm(first - other) > 1e-3
+
+
 def test_words_are_forgotten_when_there_are_too_many(static: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static_module, "KNOWN_WORDS", 3)
     texts = ["one two three four five", "five six"]

@@ -77,7 +77,7 @@ def test_each_is_told_by_its_own_number(id_: str, statistic: float, words: str) 
 @pytest.mark.parametrize(
     ("id_", "changes", "statistic", "words"),
     [
-        ("product", {"own_subjects": None}, None, "Too few accounts sent several prompts"),
+        ("product", {"own_subjects": None}, None, "Too few accounts sent several different prompts"),
         ("event", {"days": None}, None, "have no timestamps"),
         ("one_organisation", {"shares": {"asn": 0.9}}, None, "does not say which organisation"),
         ("one_organisation", {"shares": {"network": 0.9}}, 0.9, "not known; the largest network has 90%"),

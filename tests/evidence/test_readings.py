@@ -246,6 +246,19 @@ def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
     assert own_excess(near(member, member * 0, own=1.0), np.arange(pairs), member, member * 0) is not None
 
 
+def test_prompts_with_one_vector_say_nothing_of_one_s_own() -> None:
+    member = np.repeat(np.arange(60), 4)
+    same = np.tile(near(member[:1], member[:1], own=1.0), (len(member), 1))
+    assert own_excess(same, np.arange(len(member)), member, member * 0) is None
+    # beside a template whose prompts vary, they do not count
+    varied = near(member, member, own=2.0)
+    both = own_excess(
+        np.concatenate((same, varied)), np.argsort(np.tile(member, 2), kind="stable"), np.sort(np.tile(member, 2)),
+        np.repeat([0, 1], len(member))[np.argsort(np.tile(member, 2), kind="stable")],
+    )  # fmt: skip
+    assert both == own_excess(varied, np.arange(len(member)), member, member * 0)
+
+
 # ---------------------------------------------------------------- time
 
 

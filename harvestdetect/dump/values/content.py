@@ -113,7 +113,10 @@ def has_long_run(text: str) -> bool:
 
 
 def without_base64(text: str, left: LeftOut) -> str:
-    """A text without the files and the long base64 in it, which are counted."""
+    """A text without the files and the long base64 in it, which are counted. Base64 of a text becomes this text.
+
+    Otherwise requests that differ in their base64 alone would look like copies of one text.
+    """
     if len(text) < LONG_RUN or not has_long_run(text):
         return text
 
@@ -125,6 +128,9 @@ def without_base64(text: str, left: LeftOut) -> str:
     def run(match: re.Match[str]) -> str:
         if not _MIXED.match(match[0][:LONG_RUN]):
             return match[0]
+        plain = readable_base64("".join(match[0].split()))
+        if plain:
+            return plain
         leave_out(left, "base64")
         return ""
 
