@@ -3,7 +3,9 @@
     python -m benchmarks.world_scan DUMP OUT.json [--encoder fast] [--cache DIR]
 
 It imports nothing of this folder, so that the detector of another checkout can scan (``PYTHONPATH``).
-The files of a scan name all accounts of findings only. So the call that judges the candidates is observed here.
+The files of a scan name all accounts of findings only. So the calls that judge the candidates and that decide their
+members are observed here. The accounts of a candidate are those that it would have as a finding: the accounts that are
+no members (:mod:`harvestdetect.judge.members`) are left out of every candidate, and not of findings alone.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +43,35 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
     """
     observed: list[dict[str, Any]] = []
     taken: list[dict[str, Any]] = []
+    names: list[str] = []
     pipeline: Any = importlib.import_module("harvestdetect.pipeline")
-    judge = pipeline.judge_candidates
+    judge, members = pipeline.judge_candidates, pipeline.with_members
 
     def observing(campaigns: Any, measured: Any, data: Any, *rest: Any, **named: Any) -> Any:
-        accounts = data.corpus.prompts.accounts.to_pylist()
-        taken.extend(_measured(c, m, accounts) for c, m in zip(campaigns, measured, strict=True))
-        judged = judge(campaigns, measured, data, *rest, **named)
-        for campaign, judgement in zip(judged.campaigns, judged.judgements, strict=True):
+        names.extend(data.corpus.prompts.accounts.to_pylist())
+        taken.extend(_measured(c, m, names) for c, m in zip(campaigns, measured, strict=True))
+        return judge(campaigns, measured, data, *rest, **named)
+
+    def observing_members(judged: Any, *rest: Any, **named: Any) -> Any:
+        raised = [replace(one, tier=one.tier or "watch") for one in judged.judgements]
+        every, _ = members(replace(judged, judgements=raised), *rest, **named)
+        for campaign, judgement in zip(every.campaigns, judged.judgements, strict=True):
             observed.append(
                 {
-                    "accounts": sorted(accounts[i] for i in campaign.accounts.tolist()),
+                    "accounts": sorted(names[i] for i in campaign.accounts.tolist()),
                     "tier": judgement.tier,
                     "ways": [str(way) for way in getattr(campaign, "ways", ())],
                 }
             )
-        return judged
+        return members(judged, *rest, **named)
 
     settings = Settings(encoder=encoder, cache=cache, use_cache=False)
     started = time.perf_counter()
-    pipeline.judge_candidates = observing
+    pipeline.judge_candidates, pipeline.with_members = observing, observing_members
     try:
         detection = detect(read_dumps([dump], settings=settings), settings=settings)
     finally:
-        pipeline.judge_candidates = judge
+        pipeline.judge_candidates, pipeline.with_members = judge, members
     return {
         "candidates": observed,
         "measured": taken,

@@ -1,8 +1,8 @@
 """Scores of the scans of worlds: candidates under a perfect judge, and findings as they are.
 
-A *perfect judge* knows the truth but can only take or leave whole candidates, findings or not. It accepts a candidate
-for a campaign if at least :data:`PURE` of the candidate's accounts are of that campaign and the candidate has at least
-:data:`PART` of the campaign's accounts. So its errors are those of the candidates, and what the findings lack beyond is
+A *perfect judge* knows the truth but can only take or leave whole candidates, findings or not. A candidate has the
+accounts that it would have as a finding (:mod:`benchmarks.world_scan`). It is accepted for a campaign if at least
+:data:`PURE` of its accounts are of that campaign and it has at least :data:`PART` of the campaign's accounts. So its errors are those of the candidates, and what the findings lack beyond is
 the error of the judgement.
 
 * A campaign is *in one candidate* if an accepted candidate has at least half of its accounts, and *in all candidates

@@ -4,6 +4,9 @@
 * A candidate of texts may hold two populations behind one template: a campaign among the users of a framework. Where
   a group is a part of the candidate, and the rest has few neighbours in the group, the rest is a candidate of its own.
 * Every other group is a candidate. Its prompts are divided into templates like those of a cluster of texts.
+* A group that shares infrastructure may hold several campaigns of one operator, and others who write like them. It is
+  the way to accounts that send too little for a profile. So it loses those with a profile that another candidate has,
+  if most of that candidate is in the group: what they send says more about them than what they share.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
-from harvestdetect.util.arrays import Ints32, ranges, unique
+from harvestdetect.util.arrays import Bools, Ints32, ranges, unique
 
 __all__ = ["Near", "with_candidates", "with_groups"]
 
@@ -62,6 +65,10 @@ class Near:
     def __len__(self) -> int:
         """The number of all accounts."""
         return len(self._row)
+
+    def known(self, accounts: Ints32) -> Bools:
+        """Which accounts send enough for a profile."""
+        return np.asarray(self._row[accounts] >= 0)
 
     def is_apart(self, candidate: Ints32, group: Ints32, *, least: int) -> bool:
         """Whether a group is a part of a candidate, and the rest of the candidate another population.
@@ -111,6 +118,7 @@ def with_groups(
     kept = distinct([group.accounts for group in groups], [_same_from(group) for group in groups], count=len(volume))
     found = _Overlaps([groups[number] for number in kept], texts, near, least=source.min_accounts)
     campaigns, left = found.same(found.parted(account=source.corpus.prompts.account))
+    left = _without_described(left, campaigns, near, account=source.corpus.prompts.account, least=source.min_accounts)
     added, refined = with_candidates(left, refined, source, volume=volume, engine=engine)
     return campaigns + added, refined
 
@@ -152,6 +160,34 @@ def with_candidates(
         assigned.extend(one.item for one in clusters)
         descriptions.extend(one.description for one in clusters)
     return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
+
+
+def _without_described(
+    groups: Sequence[AccountGroup], campaigns: Sequence[Campaign], near: Near, *, account: Ints32, least: int
+) -> list[AccountGroup]:
+    """The groups, of which those of infrastructure have no account that another candidate describes.
+
+    Args:
+        groups: that become candidates.
+        campaigns: the candidates of texts.
+        near: nearest accounts.
+        account: int32[p], the account of every prompt.
+        least: fewest accounts of a group.
+    """
+    others = [one.accounts for one in campaigns] + [one.accounts for one in groups if one.way != "infrastructure"]
+    size = np.array([len(one) for one in others], np.int64)
+    found = []
+    for group, overlap in zip(groups, overlaps([g.accounts for g in groups], others, count=len(near)), strict=True):
+        inside = overlap.places[overlap.shared >= MOST * size[overlap.places]]
+        if group.way == "infrastructure" and len(inside):
+            described = unique(np.concatenate([others[place] for place in inside.tolist()]))
+            stay = ~(in_sorted(group.accounts, described) & near.known(group.accounts))
+            if stay.sum() < least:
+                continue
+            kept = group.accounts[stay]
+            group = replace(group, accounts=kept, prompts=group.prompts[in_sorted(account[group.prompts], kept)])
+        found.append(group)
+    return found
 
 
 def _same_from(group: AccountGroup) -> float:

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from harvestdetect.accounts.chains import SUCCESSION
 from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
@@ -174,8 +175,9 @@ def with_members(
     """The candidates, of which findings have the membership of each account from its own evidence.
 
     An account of a finding with a membership below :data:`~harvestdetect.campaign.membership.MIN_MEMBERSHIP` goes to
-    those outside, unless fewer than ``min_accounts`` would remain. Candidates that are no findings stay as they are: a
-    posterior within a campaign says nothing where there is none.
+    those outside, unless fewer than ``min_accounts`` would remain. A chain over time keeps all: the readings compare an
+    account with the others, and the pieces of a chain differ from one another. Candidates that are no findings stay as
+    they are: a posterior within a campaign says nothing where there is none.
 
     Args:
         judged: all candidates of a scan.
@@ -194,7 +196,7 @@ def with_members(
         bits = bits_of(campaigns[i], ground, model)
         posterior = model.posterior(bits)
         stay: Bools = posterior >= MIN_MEMBERSHIP
-        if stay.sum() < min_accounts:
+        if stay.sum() < min_accounts or SUCCESSION in campaigns[i].ways:
             stay = np.ones(len(stay), bool)
         campaigns[i] = kept_members(replace(campaigns[i], membership=posterior), stay, account=ground.account)
         evidence[i] = Memberships(accounts=judged.campaigns[i].accounts, bits=bits, cut=model.cut)

@@ -1,10 +1,11 @@
 """Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers by one ledger.
 
-1. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
-2. A candidate that shares accounts with stronger candidates is measured again without these accounts.
-3. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
+1. A candidate with a part that says more by itself keeps only the accounts outside of the part.
+2. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
+3. A candidate that shares accounts with stronger candidates is measured again without these accounts.
+4. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
-All three judge on the same :class:`Scale`.
+All of them judge on the same :class:`Scale`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.accounts.chains import SUCCESSION
+from harvestdetect.accounts.overlaps import overlaps
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
 from harvestdetect.evidence.candidate import Reference, ScanData
@@ -27,7 +29,7 @@ from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measur
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
-from harvestdetect.util.arrays import Ints32
+from harvestdetect.util.arrays import Ints32, unique
 
 __all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
 
@@ -85,7 +87,8 @@ def judge_candidates(
         settings: of the scan.
     """
     bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
-    campaigns, measured = _merge(list(campaigns), list(measured), bench)
+    campaigns, measured = _divide(list(campaigns), list(measured), bench)
+    campaigns, measured = _merge(campaigns, measured, bench)
     measured = _subtract(campaigns, measured, bench)
     judgements = scale.judge(measured)
     return Judged(
@@ -153,6 +156,52 @@ class _Bench:
 
     def measure(self, campaigns: Sequence[Campaign]) -> list[MeasuredCandidate]:
         return measure_candidates(campaigns, self.scan, self.reference, seed=self.settings.seed)
+
+
+# ---------------------------------------------------------------- divide
+
+
+def _divide(
+    campaigns: list[Campaign], measured: list[MeasuredCandidate], bench: _Bench
+) -> tuple[list[Campaign], list[MeasuredCandidate]]:
+    """Takes the parts that say more by themselves out of their wholes.
+
+    Two populations behind one template are one candidate of texts, and the part that is more like a campaign is another
+    (:mod:`harvestdetect.judge.parting`). If the part has more bits than the whole, the whole is the other population
+    with the accounts of the part among it. So the whole keeps the rest alone, is measured again, and has the weaker
+    ledger of both. It is left out if the rest is too small for a campaign. A chain over time is never divided: its
+    pieces differ from one another.
+    """
+    judgements = bench.scale.judge(measured)
+    account = bench.scan.corpus.prompts.account
+    rests: dict[int, Campaign | None] = {}
+    for whole, parts in _parts(campaigns, len(account)).items():
+        better = [campaigns[i].accounts for i in parts if judgements[i].score > judgements[whole].score]
+        if better and SUCCESSION not in campaigns[whole].ways:
+            rest = without(campaigns[whole], unique(np.concatenate(better)), account=account)
+            rests[whole] = rest if len(rest.accounts) >= bench.settings.min_accounts else None
+    divided = {i: rest for i, rest in rests.items() if rest is not None}
+    alone = dict(zip(divided, bench.measure(list(divided.values())), strict=True))
+    after = bench.scale.judge([*alone.values(), *measured])[: len(alone)]
+    weaker = {i: alone[i] for i, one in zip(alone, after, strict=True) if one.score < judgements[i].score}
+    stay = [i for i in range(len(campaigns)) if rests.get(i, campaigns[i]) is not None]
+    return [divided.get(i, campaigns[i]) for i in stay], [weaker.get(i, measured[i]) for i in stay]
+
+
+def _parts(campaigns: Sequence[Campaign], count: int) -> dict[int, list[int]]:
+    """The candidates with parts: those that have all prompts of another one, and more accounts.
+
+    Args:
+        campaigns: the candidates.
+        count: of all prompts.
+    """
+    sets = [campaign.prompts for campaign in campaigns]
+    found: dict[int, list[int]] = {}
+    for part, overlap in enumerate(overlaps(sets, sets, count=count)):
+        for whole in overlap.places[overlap.shared == len(sets[part])].tolist():
+            if len(campaigns[whole].accounts) > len(campaigns[part].accounts):
+                found.setdefault(whole, []).append(part)
+    return found
 
 
 # ---------------------------------------------------------------- merge

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harvestdetect.accounts.candidates import Near, with_candidates, with_groups
+from harvestdetect.accounts.candidates import Near, _without_described, with_candidates, with_groups
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.data import Campaign, Neighbors, TemplateCluster
@@ -205,6 +205,44 @@ def test_a_group_of_too_few_accounts_is_no_candidate(case: Texts) -> None:
     # a person chose these
     found, _ = with_candidates([replace(ring, prompts=few, way="seed")], refined, case.source, volume=case.volume)
     assert [len(one.accounts) for one in found] == [LEAST - 1]
+
+
+def operator_of(case: Texts, *names: str) -> AccountGroup:
+    """Accounts that share infrastructure."""
+    return case.group(*names, way="infrastructure")
+
+
+def test_a_group_of_infrastructure_loses_the_accounts_that_another_candidate_describes(case: Texts) -> None:
+    refined = refined_of(case, case.prompts("ring", containing="tutor"))
+    ring = campaign_of(case, refined, 0)
+    near = near_of(case, ["ring"], ["user"], ["other"])
+    (first, operator), _ = listed(case, refined, [ring], [operator_of(case, "ring", "user")], near)
+    assert first is ring
+    assert operator.ways == ("infrastructure",)
+    assert operator.accounts.tolist() == case.accounts("user").tolist()
+
+
+def test_accounts_without_a_profile_stay_in_a_group_of_infrastructure(case: Texts) -> None:
+    refined = refined_of(case, case.prompts("ring", containing="tutor"))
+    ring = campaign_of(case, refined, 0)
+    nobody = np.empty((0, K))
+    near = Near(np.empty(0, np.int32), Neighbors(index=nobody.astype(np.int32), distance=nobody), len(case.volume))
+    (_, operator), _ = listed(case, refined, [ring], [operator_of(case, "ring", "user")], near)
+    assert operator.accounts.tolist() == case.accounts("ring", "user").tolist()
+
+
+def test_a_group_of_infrastructure_with_too_few_other_accounts_is_left_out(case: Texts) -> None:
+    refined = refined_of(case, case.prompts("ring", "user", containing="exam"), case.prompts("other"))
+    both, other = campaign_of(case, refined, 0), campaign_of(case, refined, 1)
+    near = near_of(case, ["ring"], ["user"], ["other"])
+    few = operator_of(case, "ring", "other")
+    # less than half of the first candidate is in the group, so only the accounts of the second leave it
+    campaigns, _ = listed(case, refined, [both, other], [few], near)
+    assert campaigns[2].accounts.tolist() == case.accounts("ring").tolist()
+    ring = replace(both, accounts=case.accounts("ring"))
+    assert len(ring.accounts) == 24
+    alone = _without_described([few], [ring, other], near, account=case.corpus.prompts.account, least=LEAST)
+    assert alone == []
 
 
 def test_without_groups_nothing_changes(case: Texts) -> None:

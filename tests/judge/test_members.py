@@ -185,6 +185,13 @@ def test_a_finding_keeps_its_accounts_if_too_few_would_remain(parts: Parts) -> N
     assert judged.campaigns[0].accounts.tolist() == parts.campaign.accounts.tolist()
 
 
+def test_a_chain_keeps_its_accounts(parts: Parts) -> None:
+    whole = replace(parts.campaign, ways=("accounts", "succession"))
+    judged, _ = parted(replace(parts, campaign=whole))
+    assert judged.campaigns[0].accounts.tolist() == whole.accounts.tolist()
+    assert (judged.campaigns[0].membership < MIN_MEMBERSHIP).any()
+
+
 def test_a_finding_whose_accounts_are_all_alike_keeps_them(parts: Parts) -> None:
     alone = parts.only(parts.members)
     judged, _ = parted(replace(parts, campaign=alone))
