@@ -2,8 +2,8 @@
 
 A *perfect judge* knows the truth but can only take or leave whole candidates, findings or not. A candidate has the
 accounts that it would have as a finding (:mod:`benchmarks.world_scan`). It is accepted for a campaign if at least
-:data:`PURE` of its accounts are of that campaign and it has at least :data:`PART` of the campaign's accounts. So its errors are those of the candidates, and what the findings lack beyond is
-the error of the judgement.
+:data:`PURE` of its accounts are of that campaign and it has at least :data:`PART` of the campaign's accounts. So its
+errors are those of the candidates, and what the findings lack beyond is the error of the judgement.
 
 * A campaign is *in one candidate* if an accepted candidate has at least half of its accounts, and *in all candidates
   together* if the accepted candidates together have.

@@ -287,11 +287,11 @@ def candidates_of(groups: Groups) -> tuple[list[Campaign], Any, Any]:
     return found, source, np.bincount(account).astype(np.int32)
 
 
-def test_the_candidates_of_a_chain_become_one() -> None:
+def test_a_chain_of_candidates_is_one_beside_them() -> None:
     found, source, volume = candidates_of(rotation())
     joined, refined = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
     assert refined is None
-    assert joined[:-1] == found[6:]
+    assert joined[:-1] == found
     assert joined[-1].ways == ("texts", SUCCESSION)
     assert joined[-1].accounts.tolist() == list(range(6 * ACCOUNTS))
     assert joined[-1].clusters.tolist() == list(range(6))
@@ -304,7 +304,7 @@ def test_candidates_of_a_chain_may_overlap() -> None:
     account = source.corpus.prompts.account
     found.append(candidate(np.sort(np.concatenate([found[0].prompts, found[1].prompts[:24]])), account, 99))
     joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
-    assert len(joined) == len(found) - 6
+    assert len(joined) == len(found) + 1
     assert len(np.unique(joined[-1].prompts)) == len(joined[-1].prompts) == 6 * ACCOUNTS * EACH
 
 

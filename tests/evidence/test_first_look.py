@@ -197,6 +197,13 @@ def topics(rng: np.random.Generator, count: int, *, own: float, d: int = 24) -> 
     return np.asarray(rows.reshape(-1, d), np.float32)
 
 
+def test_prompts_with_one_vector_are_no_list_of_work() -> None:
+    account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), EACH)
+    vectors = topics(np.random.default_rng(0), CAMPAIGN + OTHERS, own=1.0)
+    vectors[account < CAMPAIGN] = vectors[0]
+    assert shared_list(groups_of(account), vectors) is None
+
+
 def test_coherence_is_the_mean_cosine_within_accounts() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((3, 12, 5)).astype(np.float32)

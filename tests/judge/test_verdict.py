@@ -26,13 +26,26 @@ def accounts(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.int32]
 )
 def test_a_piece_is_in_a_larger_candidate_of_no_lower_tier(tiers: list[int], pieces: list[bool]) -> None:
     """The third has half of its accounts in the first. Tier 0 is the highest."""
-    assert _pieces([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers) == pieces
+    assert _pieces([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers, [False] * 3) == pieces
 
 
 def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None:
-    assert _pieces([accounts(0, 20), accounts(0, 20)], [1, 1]) == [False, False]
-    assert _pieces([accounts(0, 20), accounts(0, 21)], [1, 1]) == [True, False]
-    assert _pieces([], []) == []
+    assert _pieces([accounts(0, 20), accounts(0, 20)], [1, 1], [False, False]) == [False, False]
+    assert _pieces([accounts(0, 20), accounts(0, 21)], [1, 1], [False, False]) == [True, False]
+    assert _pieces([], [], []) == []
+
+
+@pytest.mark.parametrize(
+    ("tiers", "late"),
+    [
+        ([0, 0, 0], [True, False, False]),  # two campaigns that follow one another
+        ([0, 1, 1], [False, True, True]),  # its pieces say less
+        ([1, 0, 2], [True, False, False]),  # one piece is most of it
+    ],
+)
+def test_a_chain_comes_after_pieces_that_are_most_of_it(tiers: list[int], late: list[bool]) -> None:
+    found = [accounts(0, 100), accounts(0, 60), accounts(60, 80)]
+    assert _pieces(found, tiers, [True, False, False]) == late
 
 
 def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",)) -> Campaign:
