@@ -114,7 +114,7 @@ def follow(laid: PlantedDump, folder: Path, *, window: str, settings: Settings) 
             Followed(
                 kind=name,
                 accounts=len(own),
-                lasts=(max(sent[name]) - laid.first[name]) / DAY,
+                lasts=(max(sent[name], default=laid.first[name]) - laid.first[name]) / DAY,
                 after=None if end is None else (end - laid.first[name]) / DAY,
                 ids=len(ids),
                 under_one=max((len(members.get(one, set()) & own) for one in ids), default=0) / len(own),
@@ -145,7 +145,7 @@ def tables(world: str, followed: Sequence[Followed]) -> str:
 
 
 def _followed(given: argparse.Namespace, work: Path) -> str:
-    settings = Settings(encoder=given.encoder, cache=work / "cache")
+    settings = Settings(encoder=given.encoder, cache=given.cache)
     parts = []
     for world in given.world:
         found: list[Followed] = []
@@ -168,6 +168,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
     parser.add_argument("--window", default="30d", help="of the state")
     parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
+    parser.add_argument("--cache", type=Path, help="folder of made models")
     parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
     parser.add_argument("--work", type=Path, help="folder for dumps and states, new; a temporary one by default")
     parser.add_argument("--docs", type=Path, help="page whose section world-days is replaced")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from benchmarks.planted_look_alikes import plant_look_alike
 from benchmarks.real_texts import DAY, START, cycle, fill
 from benchmarks.scenarios import LookAlike, Prompt
-from benchmarks.sources import WINDOW
+from benchmarks.sources import WINDOW, NotEnough
 from benchmarks.world_plan import Innocent
 from benchmarks.world_scene import Scene
 from benchmarks.world_tempo import HOUR
@@ -245,9 +246,10 @@ def _person(scene: Scene) -> str:
 
 
 def _with_cover(scene: Scene, account: str, share: float) -> None:
-    """With this probability, an account also sends what a background account sends."""
+    """With this probability, an account also sends what a background account sends, as long as any may lend rows."""
     if scene.rng.random() < share:
-        scene.ground.own(account, scene.ground.hosts.take(scene.rng.randint(1, 6)))
+        with suppress(NotEnough):
+            scene.ground.own(account, scene.ground.hosts.take(scene.rng.randint(1, 6)))
 
 
 # ---------------------------------------------------------------- one organisation
