@@ -211,6 +211,8 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "accounts.alike": {
         "PROJECTED": "speed", "SEARCHED": "speed", "PROFILES_AT_ONCE": "memory",
     },
+    "accounts.candidates": {"GROUPS_PER_TASK": "speed"},
+    "accounts.find": {"TASKS": "speed"},
     "accounts.growth": {
         "ROUNDS": "speed", "CLASSES": "arithmetic", "SURE": "arithmetic",
         "LEAST": "arithmetic",
@@ -269,7 +271,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "BRIDGE": "arithmetic", "MERGES_AT_ONCE": "memory",
     },
     "cluster.views": {
-        "EDGES_AT_ONCE": "memory",
+        "EDGES_AT_ONCE": "memory", "PARALLEL_POINTS": "speed",
     },
     "corpus.account_fields": {"SHOWN": "display"},
     "corpus.skeletons": {"NEAR": "reading"},

@@ -7,6 +7,10 @@ It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves a
 :mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. The dumps are divided
 into folds, and a model that was fitted on the other folds judges the candidates of each. The printed tables, the prior
 and the innocent candidates in the file come from these judgements.
+
+A provider has kinds of innocent groups that no benchmark has. So each group of a known kind, such as a class, is also
+judged by a model that has seen no group of that kind. The factor on all bits and the share of unseen innocents are
+those of the least loss if half of the kinds are unknown.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -25,6 +30,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from benchmarks import innocents
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import Examples, Fitted, Kind, fit
 from benchmarks.pages import publish
@@ -60,12 +66,18 @@ FOLDS: Final = 6
 """Parts of the dumps, each judged by a model of the others."""
 FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for."""
+NOT_COUNTED: Final = ("study",)
+"""Kinds of innocent groups that are not counted for that. A study deals its items to strangers who send them like
+people, and so does a campaign: a dump does not tell them apart, and how common studies are is not known."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
 """Factors on all bits that are tried."""
+UNSEEN: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
+"""Shares of innocent candidates of kinds that the fit has not seen, and that look in a row as campaigns do, that are
+tried. They bound what one row can say for a campaign (contamination: Huber 1965)."""
 NEARLY: Final = 1.01
-"""Multiple of the least logarithmic loss up to which a smaller factor is taken."""
+"""Multiple of the least logarithmic loss up to which a larger share of unseen ones and a smaller factor are taken."""
 STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
 """Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
 0.98."""
@@ -84,6 +96,8 @@ class Example:
     share: float
     """The share of its accounts that are of that campaign."""
     look_alike: str | None
+    population: str | None
+    """The kind of the look-alike, or of innocent traffic; None for other candidates."""
     dump: int
     weight: float
     """The same sum for each source, however many dumps it has."""
@@ -95,9 +109,13 @@ class Settled:
 
     stretch: float
     """Factor on all bits."""
+    unseen: float
+    """See :data:`UNSEEN`."""
     moved: float
     """Bits added to the prior."""
     judged: Sequence[tuple[Example, Judgement]]
+    unknown_kinds: Sequence[tuple[Example, Judgement]]
+    """The same of innocent groups, by models that have seen no group of their kinds."""
 
 
 def examples_of(dumps: Sequence[Measured]) -> list[Example]:
@@ -112,14 +130,23 @@ def examples_of(dumps: Sequence[Measured]) -> list[Example]:
             most = max(campaigns, key=lambda g: len(accounts & g.accounts), default=None)
             like = max(others, key=lambda g: len(accounts & g.accounts), default=None)
             share = len(accounts & most.accounts) / len(accounts) if most else 0.0
+            alike = like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None
             found.append(
                 Example(
                     values=_values(one), accounts=accounts, campaign=most.name if most and share else None,
                     share=share, dump=number, weight=len(dumps) / len(of_source) / of_source[dump.source],
-                    look_alike=like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None,
+                    look_alike=alike,
+                    population=_population(dump.source, alike) if share < INNOCENT else None,
                 )
             )  # fmt: skip
     return found
+
+
+def _population(source: str, look_alike: str | None) -> str | None:
+    """The kind of an innocent candidate, if it has one."""
+    if look_alike is not None:
+        return re.split(r"[-_]?\d", look_alike)[0]
+    return source if source in get_args(innocents.Kind) else None
 
 
 def _values(one: Mapping[str, Any]) -> dict[str, float]:
@@ -183,67 +210,150 @@ def _posted(ledger: Ledger, examples: Sequence[Example]) -> list[Posted]:
     return [found[i] for i in range(len(examples))]
 
 
-def _held_out(examples: Sequence[Example]) -> list[tuple[Ledger, list[Example]]]:
-    """The model of each fold, and the candidates of that fold."""
-    return [
-        (_fitted([e for e in examples if e.dump % FOLDS != part]), [e for e in examples if e.dump % FOLDS == part])
-        for part in range(FOLDS)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A model, and candidates that it was not fitted on."""
+
+    ledger: Ledger
+    beside: list[Example]
+    """All candidates of the dumps of these candidates, beside which they are judged."""
+    held: list[bool]
+    """Which of them are the candidates."""
+
+    def moved(self, bits: float) -> Fold:
+        """With bits added to the prior."""
+        return replace(self, ledger=replace(self.ledger, prior=self.ledger.prior + bits))
 
 
-def _judged(folds: Sequence[tuple[Ledger, list[Example]]], *, moved: float) -> list[tuple[Example, Judgement]]:
-    """All candidates, judged by models that have not seen their dumps.
-
-    Args:
-        folds: see :func:`_held_out`.
-        moved: bits added to the prior.
-    """
-    found: list[tuple[Example, Judgement]] = []
-    for ledger, own in folds:
+def _held_out(examples: Sequence[Example]) -> list[Fold]:
+    """Models that have not seen the dumps of their candidates."""
+    found = []
+    for part in range(FOLDS):
+        own = [e for e in examples if e.dump % FOLDS == part]
         if own:
-            used = replace(ledger, prior=ledger.prior + moved)
-            found += zip(own, judge(_posted(used, own), [()] * len(own), ledger=used, fdr=FDR), strict=True)
+            model = _fitted([e for e in examples if e.dump % FOLDS != part])
+            found.append(Fold(ledger=model, beside=own, held=[True] * len(own)))
+    return found
+
+
+def _kinds_held_out(examples: Sequence[Example]) -> list[Fold]:
+    """Models that have seen no innocent candidate of the kinds of their candidates."""
+    found = []
+    populations = sorted({e.population for e in examples if e.population is not None})
+    for part in range(FOLDS):
+        kinds = set(populations[part::FOLDS])
+        dumps = {e.dump for e in examples if e.population in kinds}
+        own = [e for e in examples if e.dump in dumps]
+        if own:
+            model = _fitted([e for e in examples if e.population not in kinds])
+            found.append(Fold(ledger=model, beside=own, held=[e.population in kinds for e in own]))
+    return found
+
+
+def _judged(folds: Sequence[Fold]) -> list[tuple[Example, Judgement]]:
+    """All candidates, judged by models that were not fitted on them."""
+    found: list[tuple[Example, Judgement]] = []
+    for fold in folds:
+        posted = _posted(fold.ledger, fold.beside)
+        judged = judge(posted, [()] * len(fold.beside), ledger=fold.ledger, fdr=FDR)
+        found += itertools.compress(zip(fold.beside, judged, strict=True), fold.held)
     return found
 
 
 def _false(judged: Sequence[tuple[Example, Judgement]]) -> int:
-    return sum(j.tier in ("urgent", "review") and e.share < INNOCENT for e, j in judged)
+    return sum(j.tier in ("urgent", "review") and _is_counted(e) for e, j in judged)
 
 
-def _prior(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> float:
-    """Bits to move the prior by, so that at most :data:`FALSE_REVIEWS` of the innocents are at ``review``."""
-    low, high = -8.0, 4.0
-    for _ in range(12):
+def _is_counted(example: Example) -> bool:
+    """Whether a candidate counts as a false finding for the prior."""
+    return example.share < INNOCENT and example.population not in NOT_COUNTED
+
+
+def _prior(folds: Sequence[Fold], prompts: int, *, about: float) -> float:
+    """Bits to move the prior by, so that at most :data:`FALSE_REVIEWS` of the counted innocents are at ``review``.
+
+    Args:
+        folds: see :func:`_held_out`.
+        prompts: of all dumps.
+        about: what is expected.
+    """
+    low, high = about - 3.0, about + 3.0
+    for _ in range(8):
         middle = (low + high) / 2
-        if _false(_judged(folds, moved=middle)) * 100_000 <= FALSE_REVIEWS * prompts:
+        if _false(_judged([fold.moved(middle) for fold in folds])) * 100_000 <= FALSE_REVIEWS * prompts:
             low = middle
         else:
             high = middle
     return low
 
 
-def _stretched(ledger: Ledger, by: float) -> Ledger:
-    """A ledger with all bits multiplied."""
-    curves = {id_: replace(curve, weight=curve.weight * by) for id_, curve in ledger.curves.items()}
+def _stretched(ledger: Ledger, by: float, unseen: float) -> Ledger:
+    """A ledger with all bits multiplied, and those for a campaign bounded.
+
+    If a share u of the innocents that the fit has not seen looks in a row like campaigns, a value that is 2 ** b times
+    as common among campaigns as among the others says ``-log2((1 - u) * 2 ** -b + u)`` bits.
+
+    Args:
+        ledger: as it was fitted.
+        by: the factor.
+        unseen: the share.
+    """
+    curves = {}
+    for id_, curve in ledger.curves.items():
+        weight = curve.weight * by
+        bits = weight * np.array(curve.bits)
+        bounded = -np.log2((1 - unseen) * np.exp2(-np.maximum(bits, 0.0)) + unseen)
+        told = np.where(bits > 0, bounded, bits) / weight
+        curves[id_] = replace(curve, weight=weight, bits=tuple(told.tolist()))
     return replace(ledger, curves=curves, prior=ledger.prior * by)
 
 
-def _settled(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> Settled:
-    """The least stretch whose probabilities fit the truth best (logarithmic loss), each with its own prior.
+def _totals(folds: Sequence[Fold]) -> list[tuple[Example, float]]:
+    """The bits of all candidates, by models that were not fitted on them."""
+    found: list[tuple[Example, float]] = []
+    for fold in folds:
+        totals = [posted.total for posted in _posted(fold.ledger, fold.beside)]
+        found += itertools.compress(zip(fold.beside, totals, strict=True), fold.held)
+    return [(e, total) for e, total in found if e.share >= PLANTED or e.share < INNOCENT]
 
-    Curves are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of
-    ``review`` and too large on the other until they are stretched.
+
+def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], prompts: int) -> Settled:
+    """The stretch and the share of unseen innocents whose probabilities fit the truth best, each with its own prior.
+
+    The measure is the logarithmic loss if half of the innocent groups are of kinds that the model does not know. Curves
+    are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of ``review``
+    and too large on the other until they are stretched.
+
+    Args:
+        folds: see :func:`_held_out`.
+        kinds: see :func:`_kinds_held_out`.
+        prompts: of all dumps.
     """
     found = []
-    for by in STRETCHES:
-        stretched = [(_stretched(ledger, by), own) for ledger, own in folds]
-        moved = _prior(stretched, prompts)
-        judged = _judged(stretched, moved=moved)
-        clear = [(e.share >= PLANTED, j.score) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
-        loss = sum(math.log2(1 + 2.0 ** (-score if true else score)) for true, score in clear) / len(clear)
-        found.append((loss, Settled(stretch=by, moved=moved, judged=judged)))
-    best = min(loss for loss, _ in found)
-    return next(settled for loss, settled in found if loss <= NEARLY * best)
+    for unseen, by in itertools.product(sorted(UNSEEN, reverse=True), STRETCHES):
+        known, unknown = (
+            _totals([replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some])
+            for some in (folds, kinds)
+        )
+        highest = sorted((total for e, total in known if _is_counted(e)), reverse=True)
+        moved = math.log2((1 - FDR) / FDR) - highest[int(FALSE_REVIEWS * prompts / 100_000)]
+        new = [*((e, total) for e, total in known if e.population is None), *unknown]
+        loss = (_loss(known, moved) + _loss(new, moved)) / 2
+        found.append((loss, unseen, by, moved))
+    best = min(loss for loss, *_ in found)
+    _, unseen, by, about = next(one for one in found if one[0] <= NEARLY * best)
+    chosen, others = (
+        [replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some] for some in (folds, kinds)
+    )
+    moved = _prior(chosen, prompts, about=about)
+    judged, unknown_kinds = (_judged([fold.moved(moved) for fold in some]) for some in (chosen, others))
+    return Settled(stretch=by, unseen=unseen, moved=moved, judged=judged, unknown_kinds=unknown_kinds)
+
+
+def _loss(totals: Sequence[tuple[Example, float]], moved: float) -> float:
+    """The mean logarithmic loss of some bits, in bits."""
+    terms = (math.log2(1 + 2.0 ** (-(x + moved) if e.share >= PLANTED else x + moved)) for e, x in totals)
+    return sum(terms) / max(len(totals), 1)
 
 
 def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
@@ -279,6 +389,18 @@ def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measure
             f"{urgent} / {review} | {(urgent + review) * 100_000 / rows:.2f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _by_kind(judged: Sequence[tuple[Example, Judgement]], prompts: int) -> str:
+    """False findings of kinds that the models do not know."""
+    tiers: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for e, j in judged:
+        tiers[str(e.population)][j.tier] += 1
+    false = sum(c["urgent"] + c["review"] for c in tiers.values())
+    named = [(kind, c) for kind, c in tiers.items() if c["urgent"] + c["review"]]
+    named.sort(key=lambda one: (-one[1]["urgent"] - one[1]["review"], one[0]))
+    kinds = ", ".join(f"{kind} {c['urgent']} / {c['review']}" for kind, c in named)
+    return f"{kinds or 'none'}; {false * 100_000 / prompts:.1f} per 100,000 prompts."
 
 
 def _share(part: int, whole: int) -> str:
@@ -354,12 +476,12 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     examples = examples_of(dumps)
     prompts = sum(d.rows for d in dumps)
     folds = _held_out(examples)
-    settled = _settled(folds, prompts)
+    settled = _settled(folds, _kinds_held_out(examples), prompts)
     judged, moved = settled.judged, settled.moved
     innocents = [j for e, j in judged if e.share < INNOCENT]
     reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
     nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
-    model = _stretched(_fitted(examples), settled.stretch)
+    model = _stretched(_fitted(examples), settled.stretch, settled.unseen)
     ledger = replace(
         model,
         prior=model.prior + moved,
@@ -373,8 +495,10 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     text = (
         f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
-        f"all bits times {settled.stretch:g}.\n\n"
+        f"all bits times {settled.stretch:g}, {settled.unseen:.0%} unseen innocents.\n\n"
         f"{_tables(judged, dumps)}\n"
+        "Innocent groups at `urgent` / `review`, judged by models that have seen no group of their kind: "
+        f"{_by_kind(settled.unknown_kinds, prompts)}\n\n"
         f"This table leaves out candidates with {INNOCENT:.0%} to {PLANTED:.0%} of their accounts "
         "from one campaign:\n\n"
         f"{_reliability(judged)}\n{_rows(ledger)}"
