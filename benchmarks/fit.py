@@ -10,7 +10,7 @@ and the innocent candidates in the file come from these judgements.
 
 A provider has kinds of innocent groups that no benchmark has. So each group of a known kind, such as a class, is also
 judged by a model that has seen no group of that kind. The factor on all bits and the share of unseen innocents are
-those of the least loss if half of the kinds are unknown.
+those of the least loss if one in five kinds is unknown.
 """
 
 from __future__ import annotations
@@ -64,8 +64,12 @@ STEADY: Final = 100.0
 """Innocent candidates of a dump that weigh as much as the reference."""
 FOLDS: Final = 6
 """Parts of the dumps, each judged by a model of the others."""
+UNKNOWN: Final = 0.2
+"""Share of the innocent groups that are of kinds which the fit does not know, for which the bound and the factor are
+chosen."""
 FALSE_REVIEWS: Final = 1.0
-"""Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for."""
+"""Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for: of all dumps, and of
+innocent traffic as people and programs sent it."""
 NOT_COUNTED: Final = ("study",)
 """Kinds of innocent groups that are not counted for that. A study deals its items to strangers who send them like
 people, and so does a campaign: a dump does not tell them apart, and how common studies are is not known."""
@@ -98,6 +102,8 @@ class Example:
     look_alike: str | None
     population: str | None
     """The kind of the look-alike, or of innocent traffic; None for other candidates."""
+    native: bool
+    """Whether the dump is innocent traffic in which nothing was planted."""
     dump: int
     weight: float
     """The same sum for each source, however many dumps it has."""
@@ -137,6 +143,7 @@ def examples_of(dumps: Sequence[Measured]) -> list[Example]:
                     share=share, dump=number, weight=len(dumps) / len(of_source) / of_source[dump.source],
                     look_alike=alike,
                     population=_population(dump.source, alike) if share < INNOCENT else None,
+                    native=dump.source in get_args(innocents.Kind),
                 )
             )  # fmt: skip
     return found
@@ -260,8 +267,30 @@ def _judged(folds: Sequence[Fold]) -> list[tuple[Example, Judgement]]:
     return found
 
 
-def _false(judged: Sequence[tuple[Example, Judgement]]) -> int:
-    return sum(j.tier in ("urgent", "review") and _is_counted(e) for e, j in judged)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """How many innocent candidates may be at ``review`` or above."""
+
+    anywhere: int
+    native: int
+
+    @classmethod
+    def of(cls, dumps: Sequence[Measured]) -> Allowed:
+        """For these dumps."""
+        native = sum(d.rows for d in dumps if d.source in get_args(innocents.Kind))
+        every = sum(d.rows for d in dumps)
+        return cls(anywhere=int(FALSE_REVIEWS * every / 100_000), native=int(FALSE_REVIEWS * native / 100_000))
+
+    def exceeded(self, judged: Sequence[tuple[Example, Judgement]]) -> bool:
+        """Whether there are more."""
+        false = [e for e, j in judged if j.tier in ("urgent", "review") and _is_counted(e)]
+        return len(false) > self.anywhere or sum(e.native for e in false) > self.native
+
+    def highest(self, totals: Sequence[tuple[Example, float]]) -> float:
+        """The bits above which there are so many."""
+        counted = sorted(((total, e.native) for e, total in totals if _is_counted(e)), reverse=True)
+        native = [total for total, is_native in counted if is_native]
+        return max([counted[self.anywhere][0], *native[self.native : self.native + 1]])
 
 
 def _is_counted(example: Example) -> bool:
@@ -269,21 +298,21 @@ def _is_counted(example: Example) -> bool:
     return example.share < INNOCENT and example.population not in NOT_COUNTED
 
 
-def _prior(folds: Sequence[Fold], prompts: int, *, about: float) -> float:
-    """Bits to move the prior by, so that at most :data:`FALSE_REVIEWS` of the counted innocents are at ``review``.
+def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
+    """Bits to move the prior by, so that at most as many innocents as allowed are at ``review``.
 
     Args:
         folds: see :func:`_held_out`.
-        prompts: of all dumps.
+        allowed: how many.
         about: what is expected.
     """
     low, high = about - 3.0, about + 3.0
     for _ in range(8):
         middle = (low + high) / 2
-        if _false(_judged([fold.moved(middle) for fold in folds])) * 100_000 <= FALSE_REVIEWS * prompts:
-            low = middle
-        else:
+        if allowed.exceeded(_judged([fold.moved(middle) for fold in folds])):
             high = middle
+        else:
+            low = middle
     return low
 
 
@@ -317,17 +346,17 @@ def _totals(folds: Sequence[Fold]) -> list[tuple[Example, float]]:
     return [(e, total) for e, total in found if e.share >= PLANTED or e.share < INNOCENT]
 
 
-def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], prompts: int) -> Settled:
+def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed) -> Settled:
     """The stretch and the share of unseen innocents whose probabilities fit the truth best, each with its own prior.
 
-    The measure is the logarithmic loss if half of the innocent groups are of kinds that the model does not know. Curves
-    are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of ``review``
-    and too large on the other until they are stretched.
+    The measure is the logarithmic loss, if some of the innocent groups are of kinds that the model does not know.
+    Curves are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of
+    ``review`` and too large on the other until they are stretched.
 
     Args:
         folds: see :func:`_held_out`.
         kinds: see :func:`_kinds_held_out`.
-        prompts: of all dumps.
+        allowed: how many innocents may be at ``review``.
     """
     found = []
     for unseen, by in itertools.product(sorted(UNSEEN, reverse=True), STRETCHES):
@@ -335,17 +364,16 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], prompts: int) -> Sett
             _totals([replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some])
             for some in (folds, kinds)
         )
-        highest = sorted((total for e, total in known if _is_counted(e)), reverse=True)
-        moved = math.log2((1 - FDR) / FDR) - highest[int(FALSE_REVIEWS * prompts / 100_000)]
+        moved = math.log2((1 - FDR) / FDR) - allowed.highest(known)
         new = [*((e, total) for e, total in known if e.population is None), *unknown]
-        loss = (_loss(known, moved) + _loss(new, moved)) / 2
+        loss = (1 - UNKNOWN) * _loss(known, moved) + UNKNOWN * _loss(new, moved)
         found.append((loss, unseen, by, moved))
     best = min(loss for loss, *_ in found)
     _, unseen, by, about = next(one for one in found if one[0] <= NEARLY * best)
     chosen, others = (
         [replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some] for some in (folds, kinds)
     )
-    moved = _prior(chosen, prompts, about=about)
+    moved = _prior(chosen, allowed, about=about)
     judged, unknown_kinds = (_judged([fold.moved(moved) for fold in some]) for some in (chosen, others))
     return Settled(stretch=by, unseen=unseen, moved=moved, judged=judged, unknown_kinds=unknown_kinds)
 
@@ -476,7 +504,7 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     examples = examples_of(dumps)
     prompts = sum(d.rows for d in dumps)
     folds = _held_out(examples)
-    settled = _settled(folds, _kinds_held_out(examples), prompts)
+    settled = _settled(folds, _kinds_held_out(examples), Allowed.of(dumps))
     judged, moved = settled.judged, settled.moved
     innocents = [j for e, j in judged if e.share < INNOCENT]
     reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)

@@ -59,7 +59,7 @@ def test_each_candidate_is_judged_once_and_by_a_model_that_has_not_seen_its_like
     def example(dump: int, population: str | None, share: float = 0.0) -> Example:
         return Example(
             values={"x": float(dump)}, accounts=frozenset({f"{dump}-{population}-{share}"}), campaign=None, share=share,
-            look_alike=population, population=population, dump=dump, weight=1.0,
+            look_alike=population, population=population, native=False, dump=dump, weight=1.0,
         )  # fmt: skip
 
     kinds = [None, "class", "framework", "irc"]
