@@ -68,8 +68,10 @@ UNKNOWN: Final = 0.2
 """Share of the innocent groups that are of kinds which the fit does not know, for which the bound and the factor are
 chosen."""
 FALSE_REVIEWS: Final = 1.0
-"""Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for: of all dumps, and of
-innocent traffic as people and programs sent it."""
+"""Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
+NATIVE_REVIEWS: Final = 2.5
+"""The same of innocent traffic as people and programs sent it, where nothing was planted. Of such candidates, a third
+were findings after candidates were merged and cleaned."""
 NOT_COUNTED: Final = ("study",)
 """Kinds of innocent groups that are not counted for that. A study deals its items to strangers who send them like
 people, and so does a campaign: a dump does not tell them apart, and how common studies are is not known."""
@@ -279,7 +281,7 @@ class Allowed:
         """For these dumps."""
         native = sum(d.rows for d in dumps if d.source in get_args(innocents.Kind))
         every = sum(d.rows for d in dumps)
-        return cls(anywhere=int(FALSE_REVIEWS * every / 100_000), native=int(FALSE_REVIEWS * native / 100_000))
+        return cls(anywhere=int(FALSE_REVIEWS * every / 100_000), native=int(NATIVE_REVIEWS * native / 100_000))
 
     def exceeded(self, judged: Sequence[tuple[Example, Judgement]]) -> bool:
         """Whether there are more."""
