@@ -72,9 +72,12 @@ FALSE_REVIEWS: Final = 1.0
 NATIVE_REVIEWS: Final = 2.5
 """The same of innocent traffic as people and programs sent it, where nothing was planted. Of such candidates, a third
 were findings after candidates were merged and cleaned."""
-NOT_COUNTED: Final = ("study",)
-"""Kinds of innocent groups that are not counted for that. A study deals its items to strangers who send them like
-people, and so does a campaign: a dump does not tell them apart, and how common studies are is not known."""
+RARE: Final = ("study",)
+"""Kinds of innocent groups that are not counted for that, and fitted with the weight :data:`LESS`. A study deals its
+items to strangers who send them like people, and so does a campaign: a dump hardly tells them apart. Studies are rarer
+than in the worlds; how rare is not known."""
+LESS: Final = 0.3
+"""Weight of a candidate of such a kind."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
@@ -188,10 +191,7 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
     """The examples whose truth is clear, as a table."""
     pieces = Counter((e.dump, e.campaign) for e in examples if e.share >= PLANTED)
     clear = [e for e in examples if e.share >= PLANTED or e.share < INNOCENT]
-    weight = [
-        e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else LOOK_ALIKE if e.look_alike else 1.0)
-        for e in clear
-    ]
+    weight = [e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else _weight(e)) for e in clear]
     return Examples(
         ids=list(kinds),
         values=np.array([[e.values.get(id_, np.nan) for id_ in kinds] for e in clear]),
@@ -199,6 +199,13 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
         weight=np.array(weight),
         dump=np.array([e.dump for e in clear]),
     )
+
+
+def _weight(innocent: Example) -> float:
+    """Beside innocent candidates of no kind."""
+    if innocent.population in RARE:
+        return LESS
+    return LOOK_ALIKE if innocent.look_alike else 1.0
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
@@ -297,7 +304,7 @@ class Allowed:
 
 def _is_counted(example: Example) -> bool:
     """Whether a candidate counts as a false finding for the prior."""
-    return example.share < INNOCENT and example.population not in NOT_COUNTED
+    return example.share < INNOCENT and example.population not in RARE
 
 
 def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
