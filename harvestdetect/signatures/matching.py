@@ -48,8 +48,8 @@ LEAST_FOUND: Final = 4
 """Fewest shingles of a template that a prompt must contain. Chosen."""
 HALF: Final = 0.5
 """Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
-SHAPE_FITS: Final = 0.75
-"""Mean likeness of form, tempo and list from which accounts in no finding that send the words count. Chosen."""
+SHAPE_FITS: Final = 0.6
+"""Likeness of form, tempo and list together from which accounts in no finding that send the words count. Chosen."""
 ORDERED_PARTS: Final = 200
 """Parts, evenly chosen, in which the order of shingles is measured."""
 LEAST_WEIGHT: Final = 0.1
@@ -344,8 +344,8 @@ def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
 
 
 def _shape(fit: SignatureFit) -> float:
-    """The mean likeness of form, tempo and list, as far as they are known."""
-    return float(np.nanmean((fit.form, fit.tempo, fit.list_shape)))
+    """The likeness of form, tempo and list together, as far as they are known."""
+    return together(1.0, (fit.form, fit.tempo, fit.list_shape))
 
 
 def _fit(
