@@ -9,8 +9,9 @@ from harvestdetect.data.evidence import Tier
 
 __all__ = ["SignatureBy", "SignatureFit"]
 
-SignatureBy: TypeAlias = Literal["template", "profile"]
-"""What a fit rests on: words of a template, or what the prompts are about."""
+SignatureBy: TypeAlias = Literal["template", "profile", "prompts"]
+"""What a fit rests on: words of a template; what a group of the scan is about and how it writes; or the same of single
+prompts, whatever groups the scan found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Which groups of a scan a signature fits without its words: by subjects, form, tempo and list together.
 
-The *likeness* of a group is that of its profile times the mean of the likenesses of form, tempo and list, as far as
-they are known. Innocent people ask about the same subjects, but seldom in the same form, at the same pace and in lists
-of the same size.
+The *likeness* of a group is that of its profile times that of its form times the mean of those of tempo and list, as
+far as they are known. Innocent people ask about the same subjects, but seldom in the same form, at the same pace and in
+lists of the same size.
 
 Findings at ``review`` or above need a lower likeness than others. A campaign may be several findings in another scan,
 for example because only some of its accounts share an address. So the findings that fit best count together if all
@@ -21,15 +21,11 @@ import numpy as np
 from harvestdetect.data import Tier
 from harvestdetect.util.arrays import AnyInts, Floats
 
-__all__ = ["Candidate", "Fitting", "fitting", "together"]
+__all__ = ["Candidate", "Fitting", "fitting", "likenesses", "stands_alone", "together"]
 
-LEAST_PROFILE: Final = 0.6
-"""Likeness of profiles from which a group can fit. Chosen on tuning data."""
-COMPARED: Final = 0.45
-"""Likeness of profiles below which the rest of a group is not compared: no rule depends on it then."""
 SURE: Final[tuple[Tier, ...]] = ("urgent", "review")
 """Tiers of findings that are hardly ever innocent."""
-SURE_FITS: Final = 0.5
+FITS: Final = 0.3
 """Likeness from which such a finding fits. Chosen on tuning data."""
 CLEARLY: Final = 1.1
 """Least ratio of the likeness of such a finding to that of any other one. Chosen on tuning data."""
@@ -37,14 +33,17 @@ MOST_PARTS: Final = 4
 """Findings that count together at most. Chosen."""
 PARTS_CLEARLY: Final = 1.25
 """Least ratio of the likeness of each of several findings to that of any other one. Chosen on tuning data."""
-OTHER_FITS: Final = 0.75
-"""Likeness from which a finding at ``watch``, or a candidate that is no finding, fits. Chosen on tuning data: innocent
-groups reached 0.73."""
-OTHER_SHAPE: Final = 0.85
-"""Mean likeness of form, tempo and list that such a group needs besides. Chosen on tuning data: that of the innocent
-groups that came nearest was 0.80."""
+OTHER_FITS: Final = 0.5
+"""Likeness from which a finding at ``watch``, or a candidate that is no finding, fits. Chosen on tuning data: in native
+innocent traffic, groups reached 0.45."""
+CHOSEN_FITS: Final = 0.75
+"""Likeness from which accounts fit that were chosen by their likeness, so it is greater. Chosen on tuning data: others
+than the campaign reached 0.71."""
 ALONE: Final = 1.3
-"""Least ratio of the likeness of such a group to that of any other candidate. Chosen on tuning data."""
+"""Least ratio of the likeness of such a group, or of a finding at ``watch``, to that of any other candidate. Chosen on
+tuning data."""
+COMPARED: Final = FITS / ALONE
+"""Likeness of profiles below which the rest of a group is not compared: no rule depends on it then."""
 ALSO_LIKE: Final = 0.05
 """Most of the other candidates that may be as like, as a share of them. Chosen."""
 OVERLAP: Final = 0.1
@@ -81,52 +80,94 @@ def together(profile: float, shape: Sequence[float]) -> float:
         profile: likeness of the profiles; NaN if it is not known.
         shape: likenesses of form, tempo and list; NaN for each that is not known.
     """
-    known = [value for value in shape if not math.isnan(value)]
-    return profile * (sum(known) / len(known)) if known else profile
+    form, *pace = shape
+    known = [value for value in pace if not math.isnan(value)]
+    return profile * (1.0 if math.isnan(form) else form) * (sum(known) / len(known) if known else 1.0)
 
 
-def fitting(
-    candidates: Sequence[Candidate],
-    profile: Floats,
-    shape: Callable[[int], Sequence[float]],
-    *,
-    taken: frozenset[str],
-) -> Fitting | None:
-    """The groups that a signature fits.
+def likenesses(candidates: Sequence[Candidate], profile: Floats, shape: Callable[[int], Sequence[float]]) -> Floats:
+    """How alike a signature and each candidate are: float64[n]; 0 where the profiles are too unlike.
 
     Args:
         candidates: n, of the scan.
         profile: float64[n], the likeness of the profile of each.
         shape: from the number of a candidate to the likenesses of its form, tempo and list.
+    """
+    like = np.zeros(len(profile))
+    for i in np.flatnonzero(profile >= COMPARED).tolist():
+        like[i] = together(float(profile[i]), shape(i))
+    return _of_findings(candidates, like)
+
+
+def fitting(
+    candidates: Sequence[Candidate], like: Floats, *, taken: frozenset[str], worded: bool = False
+) -> Fitting | None:
+    """The groups that a signature fits.
+
+    Args:
+        candidates: n, of the scan.
+        like: float64[n], see :func:`likenesses`.
         taken: findings that the words of some signature fit. They are compared, but do not fit again.
+        worded: whether the signature has words. None fitted, so it can only be a finding that has other words now.
 
     Returns:
         None if none fits.
     """
-    like = profile.copy()
-    for i in np.flatnonzero(profile >= COMPARED).tolist():
-        like[i] = together(float(profile[i]), shape(i))
-    able = {i for i in np.flatnonzero(profile >= LEAST_PROFILE).tolist() if candidates[i].campaign_id not in taken}
     sure = [i for i, c in enumerate(candidates) if c.tier in SURE and c.campaign_id not in taken]
-    alike = {i for i in able if like[i] >= OTHER_SHAPE * profile[i]}
-    return _sure(candidates, like, sure, able) or _other(candidates, like, alike)
+    return _sure(candidates, like, sure) or _other(candidates, like, taken, worded)
 
 
-def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int], able: set[int]) -> Fitting | None:
+def stands_alone(accounts: AnyInts, likeness: float, candidates: Sequence[Candidate], like: Floats) -> float | None:
+    """Whether a group of accounts that is no candidate fits. Its accounts were chosen by their likeness.
+
+    Args:
+        accounts: of the group, ascending.
+        likeness: of the group.
+        candidates: n, of the scan.
+        like: float64[n], of the candidates.
+
+    Returns:
+        the likeness of the best candidate with other accounts; None if the group does not fit.
+    """
+    own = Candidate(campaign_id=None, tier=None, accounts=accounts)
+    rest = float(np.max(like[_apart([own], candidates)], initial=0.0))
+    fits = likeness >= max(CHOSEN_FITS, ALONE * rest) and _is_no_part(own, candidates)
+    return rest if fits else None
+
+
+def _of_findings(candidates: Sequence[Candidate], like: Floats) -> Floats:
+    """The likenesses, each finding as like as the likest candidate that has mostly the same accounts.
+
+    A scan finds a campaign in several ways, and the accounts of a finding are not always those that are likest.
+    """
+    found = like.copy()
+    others = [i for i, c in enumerate(candidates) if c.campaign_id is None and like[i] > 0]
+    for i, finding in enumerate(candidates):
+        for other in others if finding.campaign_id is not None else ():
+            size = max(len(finding.accounts), len(candidates[other].accounts))
+            if like[other] > found[i] and len(_both(finding, candidates[other])) >= INSIDE * size:
+                found[i] = like[other]
+    return found
+
+
+def _both(one: Candidate, other: Candidate) -> AnyInts:
+    return np.intersect1d(one.accounts, other.accounts)
+
+
+def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int]) -> Fitting | None:
     """One or several findings at ``review`` or above.
 
     Args:
         candidates: of the scan.
         like: likeness of each.
-        sure: such findings.
-        able: candidates that can fit.
+        sure: such findings that may fit.
     """
     order = sorted(sure, key=lambda i: (-like[i], i))
     for parts in range(1, min(len(order), MOST_PARTS) + 1):
         chosen, last = order[:parts], order[parts - 1]
-        if last not in able or like[last] < SURE_FITS:
+        if like[last] < FITS:
             return None
-        apart = _apart(chosen, candidates)
+        apart = _apart([candidates[i] for i in chosen], candidates)
         # without another finding to compare with, all other candidates stand in
         rivals = order[parts:] if len(order) > 1 else apart
         rest = float(np.max(like[rivals], initial=0.0))
@@ -136,29 +177,31 @@ def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int], ab
     return None
 
 
-def _other(candidates: Sequence[Candidate], like: Floats, able: set[int]) -> Fitting | None:
-    """A finding at ``watch``, or a candidate that is no finding and not mostly a part of some."""
+def _other(candidates: Sequence[Candidate], like: Floats, taken: frozenset[str], worded: bool) -> Fitting | None:
+    """A finding at ``watch``; without one, a candidate that is no finding and not mostly a part of some."""
+    listed = [i for i, one in enumerate(candidates) if one.tier not in SURE and one.campaign_id not in taken]
+    watched = [i for i in listed if candidates[i].campaign_id is not None and like[i] >= OTHER_FITS]
+    unknown = [i for i in listed if candidates[i].campaign_id is None and like[i] >= OTHER_FITS and not worded]
+    for pool in (watched, [i for i in unknown if _is_no_part(candidates[i], candidates)]):
+        if pool:
+            best = max(pool, key=lambda i: (like[i], -i))
+            rest = float(np.max(like[_apart([candidates[best]], candidates)], initial=0.0))
+            if like[best] >= ALONE * rest:
+                return Fitting(chosen=(best,), rest=rest)
+    return None
+
+
+def _is_no_part(one: Candidate, candidates: Sequence[Candidate]) -> bool:
+    """Whether few of the accounts of a group are members of findings."""
     found = [c.accounts for c in candidates if c.campaign_id is not None]
     members = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
-
-    def is_apart(one: Candidate) -> bool:
-        return len(np.intersect1d(one.accounts, members)) < INSIDE * len(one.accounts)
-
-    pool = [i for i in sorted(able) if candidates[i].tier not in SURE and like[i] >= OTHER_FITS]
-    pool = [i for i in pool if candidates[i].campaign_id is not None or is_apart(candidates[i])]
-    if not pool:
-        return None
-    best = max(pool, key=lambda i: (like[i], -i))
-    rest = float(np.max(like[_apart([best], candidates)], initial=0.0))
-    return Fitting(chosen=(best,), rest=rest) if like[best] >= ALONE * rest else None
+    return len(np.intersect1d(one.accounts, members)) < INSIDE * len(one.accounts)
 
 
-def _apart(chosen: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
+def _apart(chosen: Sequence[Candidate], candidates: Sequence[Candidate]) -> list[int]:
     """The candidates that share few accounts with each of some."""
-    own = [candidates[i].accounts for i in chosen]
     return [
         i
         for i, other in enumerate(candidates)
-        if i not in chosen
-        and all(len(np.intersect1d(other.accounts, one)) < OVERLAP * len(other.accounts) for one in own)
+        if all(len(_both(other, one)) < OVERLAP * len(other.accounts) for one in chosen)
     ]

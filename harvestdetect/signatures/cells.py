@@ -145,13 +145,19 @@ def cell_matrix(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: C
     return sparse.csr_matrix((ones, (pair >> 32, pair & 0xFFFFFFFF)), shape=(len(chosen), len(cells.centres)))
 
 
-def shares_of(matrix: sparse.csr_matrix) -> Floats:
+def shares_of(matrix: sparse.csr_matrix, account: AnyInts | None = None, *, least_accounts: int = 1) -> Floats:
     """The share of some prompts that lie in each cell: float64[cells].
 
     Args:
         matrix: rows of :func:`cell_matrix`.
+        account: of each of these prompts; needed with ``least_accounts``.
+        least_accounts: a cell in which fewer accounts have prompts has the share 0.
     """
     total = np.asarray(matrix.sum(axis=0), np.float64).ravel()
+    if account is not None and least_accounts > 1:
+        row, cell = matrix.nonzero()
+        pair = unique(packed_pairs(cell, np.asarray(account, np.int64)[row]))
+        total[np.bincount(pair >> 32, minlength=matrix.shape[1]) < least_accounts] = 0
     return np.asarray(total / max(matrix.shape[0], 1), np.float64)
 
 
@@ -163,12 +169,9 @@ def profile_of(matrix: sparse.csr_matrix, account: AnyInts, *, least_accounts: i
         account: of each of these prompts.
         least_accounts: fewest accounts with prompts in a cell that is exported.
     """
-    row, cell = matrix.nonzero()
-    pair = unique(packed_pairs(cell, np.asarray(account, np.int64)[row]))
-    accounts = np.bincount(pair >> 32, minlength=matrix.shape[1])
-    rounded = SHARE_STEP * np.rint(1_000 / SHARE_STEP * shares_of(matrix)).astype(np.int64)
-    kept = np.flatnonzero((accounts >= least_accounts) & (rounded > 0))
-    return tuple(Cell(cell=int(i), share=int(rounded[i])) for i in kept)
+    shares = shares_of(matrix, account, least_accounts=least_accounts)
+    rounded = SHARE_STEP * np.rint(1_000 / SHARE_STEP * shares).astype(np.int64)
+    return tuple(Cell(cell=int(i), share=int(rounded[i])) for i in np.flatnonzero(rounded))
 
 
 def similarity(profile: Sequence[Cell], shares: Floats, usual: Floats) -> float:
@@ -179,7 +182,7 @@ def similarity(profile: Sequence[Cell], shares: Floats, usual: Floats) -> float:
 
     Args:
         profile: exported.
-        shares: float64[cells], of the group.
+        shares: float64[cells], of the group, without the cells that an export would leave out.
         usual: float64[cells], of all prompts of the dump.
     """
     own = np.zeros(len(shares))

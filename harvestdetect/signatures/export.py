@@ -154,12 +154,16 @@ def export_signatures(
         campaigns=tuple(sorted(described, key=lambda one: one.id)),
     )  # fmt: skip
     back = {own: campaign for campaign, own in ids.items()}
-    told = tuple(_notes(described, back, list(groups.values()), seen))
+    told = tuple(_notes(described, back, list(groups.values()), seen, request.least_accounts))
     return Exported(content=content, names=back, notes=told)
 
 
 def _notes(
-    described: Sequence[SignedCampaign], names: Mapping[str, str], findings: Sequence[Group], seen: Seen
+    described: Sequence[SignedCampaign],
+    names: Mapping[str, str],
+    findings: Sequence[Group],
+    seen: Seen,
+    least_accounts: int,
 ) -> Iterator[str]:
     """Sentences about what could not be described.
 
@@ -168,11 +172,12 @@ def _notes(
         names: id of a signature -> id of the campaign.
         findings: all findings of the scan.
         seen: where they were found.
+        least_accounts: fewest accounts that sent what is exported.
     """
     for one in described:
         if not one.templates:
             yield f"{names[one.id]} has no template that may be exported; its signature is what its prompts are about"
-    for own, other, like in alike_findings(described, findings, seen):
+    for own, other, like in alike_findings(described, findings, seen, least_accounts=least_accounts):
         yield (
             f"nothing in the signature of {names[own]} tells it from {names.get(other, other)}, which is alike to "
             f"{100 * like:.0f} %: whoever scans with it may take one for the other"

@@ -143,7 +143,7 @@ def _described(
     kept: Callable[[_Wanted], frozenset[str]],
 ) -> SignedCampaign:
     corpus, parts, prompts = seen.corpus, seen.parts, group.prompts
-    traits = traits_of(corpus, parts, prompts)
+    traits = traits_of(corpus, parts, prompts, least_accounts=naming.least_accounts)
     templates = []
     for template, words in zip(group.templates, read, strict=True):
         shingles = [s for run in words.runs for s in shingles_of(run, naming.size)]

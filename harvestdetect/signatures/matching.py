@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,13 +26,14 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows
 from harvestdetect.data import NO_TIME, Corpus, SignatureBy, SignatureFit
 from harvestdetect.errors import SignatureError
-from harvestdetect.signatures.by_profile import Candidate, fitting
+from harvestdetect.signatures.by_profile import Candidate, fitting, likenesses, stands_alone, together
+from harvestdetect.signatures.by_prompt import Ground, groups_of, open_ground
 from harvestdetect.signatures.cells import Cells, cell_matrix, fits, shares_of, similarity
 from harvestdetect.signatures.envelope import Opened
 from harvestdetect.signatures.keys import fingerprint
 from harvestdetect.signatures.shingles import Found, find_shingles, hasher, senders_of
 from harvestdetect.signatures.traits import Traits, shape_fit, traits_of
-from harvestdetect.signatures.values import LEAST_ACCOUNTS, Hashing, SignedCampaign
+from harvestdetect.signatures.values import LEAST_ACCOUNTS, Cell, Hashing, SignedCampaign
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, packed_pairs, unique
 from harvestdetect.util.vectors import Rows
 
@@ -47,8 +48,8 @@ LEAST_FOUND: Final = 4
 """Fewest shingles of a template that a prompt must contain. Chosen."""
 HALF: Final = 0.5
 """Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
-SHAPE_FITS: Final = 0.75
-"""Mean likeness of form, tempo and list from which accounts in no finding that send the words count. Chosen."""
+SHAPE_FITS: Final = 0.6
+"""Likeness of form, tempo and list together from which accounts in no finding that send the words count. Chosen."""
 ORDERED_PARTS: Final = 200
 """Parts, evenly chosen, in which the order of shingles is measured."""
 LEAST_WEIGHT: Final = 0.1
@@ -129,7 +130,12 @@ def match_signatures(shared: Shared, scanned: Scanned) -> tuple[SignatureFit, ..
         for file in own:
             comparable = fits(file.content.codebook, scanned.cells.codebook)
             for campaign in file.content.campaigns:
-                signatures.append(_One(issuer=file.issuer, campaign=campaign, comparable=comparable))
+                signatures.append(
+                    _One(
+                        issuer=file.issuer, campaign=campaign, comparable=comparable,
+                        least_accounts=file.content.least_accounts,
+                    )
+                )  # fmt: skip
                 found += _by_words(signatures[-1], texts, dump)
     taken = frozenset(fit.campaign_id for fit in found if fit.campaign_id is not None)
     sure = {(fit.issuer, fit.signature) for fit in found if fit.campaign_id is not None}
@@ -153,10 +159,12 @@ class _Dump:
     matrix: sparse.csr_matrix | None
     """Cells of every prompt; None if no profile can be compared."""
     usual: Floats
-    shares: tuple[Floats, ...]
-    """The shares of each candidate."""
+    shares: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
+    """Fewest accounts of a cell that counts -> the shares of each candidate; see :meth:`alike`."""
     known: dict[int, Traits] = field(default_factory=dict)
     """Candidate -> its traits, of those that were asked for."""
+    opened: list[Ground] = field(default_factory=list)
+    """See :meth:`ground`; empty until it is asked for."""
 
     def traits(self, number: int) -> Traits:
         """Form, tempo and list of a candidate."""
@@ -165,16 +173,35 @@ class _Dump:
             self.known[number] = traits_of(self.scanned.corpus, self.scanned.parts, prompts[self.once[prompts]])
         return self.known[number]
 
+    def shares_in(self, prompts: AnyInts, least_accounts: int) -> Floats:
+        """The shares of some prompts, without cells of fewer accounts, as in an export."""
+        assert self.matrix is not None, "profiles are compared only where both models are the same"
+        account = self.scanned.corpus.prompts.account[prompts]
+        return shares_of(self.matrix[prompts], account, least_accounts=least_accounts)
+
+    def alike(self, profile: Sequence[Cell], least_accounts: int) -> Floats:
+        """How alike the profile of a file and each candidate are: float64[candidates]."""
+        if least_accounts not in self.shares:
+            every = [one.prompts[self.once[one.prompts]] for one in self.scanned.candidates]
+            self.shares[least_accounts] = tuple(self.shares_in(prompts, least_accounts) for prompts in every)
+        return np.array([similarity(profile, own, self.usual) for own in self.shares[least_accounts]])
+
+    def ground(self) -> Ground:
+        """The requests with their cells and style, for signatures that are compared with single prompts."""
+        if not self.opened:
+            assert self.matrix is not None, "profiles are compared only where both models are the same"
+            corpus, parts = self.scanned.corpus, self.scanned.parts
+            self.opened.append(open_ground(corpus, parts, self.matrix, self.usual, once=self.once))
+        return self.opened[0]
+
     @classmethod
     def of(cls, scanned: Scanned, comparable: bool) -> _Dump:
         once = first_rows(scanned.corpus.prompts)
         matrix, usual = None, np.empty(0)
-        shares: tuple[Floats, ...] = ()
         if comparable:
             matrix = cell_matrix(scanned.parts, np.arange(len(once)), scanned.vectors, scanned.cells)
             usual = shares_of(matrix[np.flatnonzero(once)])
-            shares = tuple(shares_of(matrix[one.prompts[once[one.prompts]]]) for one in scanned.candidates)
-        return cls(scanned=scanned, once=once, matrix=matrix, usual=usual, shares=shares)
+        return cls(scanned=scanned, once=once, matrix=matrix, usual=usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +244,8 @@ class _One:
     campaign: SignedCampaign
     comparable: bool
     """Whether its profile can be compared."""
+    least_accounts: int
+    """Fewest accounts that sent anything that is in its file."""
 
 
 # ---------------------------------------------------------------- words
@@ -315,8 +344,8 @@ def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
 
 
 def _shape(fit: SignatureFit) -> float:
-    """The mean likeness of form, tempo and list, as far as they are known."""
-    return float(np.nanmean((fit.form, fit.tempo, fit.list_shape)))
+    """The likeness of form, tempo and list together, as far as they are known."""
+    return together(1.0, (fit.form, fit.tempo, fit.list_shape))
 
 
 def _fit(
@@ -329,7 +358,7 @@ def _fit(
     here = np.isin(texts.prompt, prompts) & np.isin(texts.shingle, filled.numbers)
     members: tuple[str, ...] = ()
     if candidate is None:
-        members = tuple(corpus.prompts.accounts[int(i)].as_py() for i in accounts)
+        members = _names(corpus, accounts)
     return _measured(
         one, dump, prompts, by="template", candidate=candidate, accounts=len(accounts), rest=rest,
         words=float(filled.words[mine].mean()), order=filled.order, shingles=len(filled.numbers),
@@ -348,25 +377,52 @@ def _by_profile(one: _One, dump: _Dump, taken: frozenset[str]) -> list[Signature
     campaign = one.campaign
     if not one.comparable or dump.matrix is None or not campaign.profile:
         return []
-    profile = np.array([similarity(campaign.profile, shares, dump.usual) for shares in dump.shares])
-
-    found = fitting(
-        dump.scanned.candidates, profile, lambda number: shape_fit(campaign, dump.traits(number)), taken=taken
-    )
+    candidates = dump.scanned.candidates
+    alike = dump.alike(campaign.profile, one.least_accounts)
+    like = likenesses(candidates, alike, lambda number: shape_fit(campaign, dump.traits(number)))
+    found = fitting(candidates, like, taken=taken, worded=bool(campaign.templates))
     if found is None:
-        return []
+        return [] if campaign.templates else _by_prompts(one, dump, like)
     return [_profiled(one, dump, dump.scanned.candidates[i], found.rest) for i in found.chosen]
 
 
 def _profiled(one: _One, dump: _Dump, candidate: Compared, rest: float) -> SignatureFit:
     """A fit of the profile alone."""
-    names = dump.scanned.corpus.prompts.accounts
-    members = tuple(names[int(i)].as_py() for i in candidate.accounts) if candidate.campaign_id is None else ()
+    members = _names(dump.scanned.corpus, candidate.accounts) if candidate.campaign_id is None else ()
     prompts = candidate.prompts[dump.once[candidate.prompts]]
     return _measured(
         one, dump, prompts, by="profile", candidate=candidate, accounts=len(candidate.accounts), rest=rest,
         words=math.nan, order=math.nan, shingles=_shingles(one.campaign), found=0, members=members,
     )  # fmt: skip
+
+
+def _by_prompts(one: _One, dump: _Dump, like: Floats) -> list[SignatureFit]:
+    """The accounts in no finding that send what a signature without words describes, whatever groups there are.
+
+    Args:
+        one: the signature.
+        dump: the scan.
+        like: float64[candidates], likenesses.
+    """
+    corpus, candidates = dump.scanned.corpus, dump.scanned.candidates
+    best: tuple[float, SignatureFit] | None = None
+    for prompts in groups_of(one.campaign, dump.ground()):
+        accounts = np.unique(corpus.prompts.account[prompts]).astype(np.int64)
+        if len(accounts) < LEAST_ACCOUNTS:
+            continue
+        fit = _measured(
+            one, dump, prompts, by="prompts", candidate=None, accounts=len(accounts), rest=0.0, words=math.nan,
+            order=math.nan, shingles=0, found=0, members=_names(corpus, accounts),
+        )  # fmt: skip
+        own = together(fit.profile, (fit.form, fit.tempo, fit.list_shape))
+        rest = stands_alone(accounts, own, candidates, like)
+        if rest is not None and (best is None or own > best[0]):
+            best = own, replace(fit, rest=rest)
+    return [] if best is None else [best[1]]
+
+
+def _names(corpus: Corpus, accounts: AnyInts) -> tuple[str, ...]:
+    return tuple(corpus.prompts.accounts[int(i)].as_py() for i in accounts)
 
 
 def _shingles(campaign: SignedCampaign) -> int:
@@ -387,7 +443,7 @@ def _measured(
     time = time[time != NO_TIME]
     profile = math.nan
     if one.comparable and dump.matrix is not None and campaign.profile:
-        profile = similarity(campaign.profile, shares_of(dump.matrix[prompts]), dump.usual)
+        profile = similarity(campaign.profile, dump.shares_in(prompts, one.least_accounts), dump.usual)
     form, tempo, list_shape = shape_fit(campaign, traits_of(corpus, dump.scanned.parts, prompts))
     return SignatureFit(
         signature=campaign.id, issuer=one.issuer, by=by,

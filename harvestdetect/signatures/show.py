@@ -76,7 +76,8 @@ def fit_sentence(fit: SignatureFit) -> str:
         what += f" in {plural(fit.prompts, 'prompt')}, {_percent(fit.words)} of them in a prompt"
     else:
         alike = together(fit.profile, (fit.form, fit.tempo, fit.list_shape))
-        what = f"without its words, alike to {_percent(alike)} ({_percent(fit.rest)} for the next group)"
+        which = "by single prompts" if fit.by == "prompts" else "without its words"
+        what = f"{which}, alike to {_percent(alike)} ({_percent(fit.rest)} for the next group)"
         if fit.shingles:
             what += f", with {fit.found:,} of its {plural(fit.shingles, 'shingle')}: it may be another campaign"
     likeness = {"profile": fit.profile, "form": fit.form, "tempo": fit.tempo, "list": fit.list_shape}

@@ -10,6 +10,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments, longest_part_words
 from harvestdetect.data import NO_TIME, SYSTEM, Corpus
+from harvestdetect.signatures.style import Style, affinity, style_of
 from harvestdetect.signatures.values import HOUR_PARTS, Form, ListShape, SignedCampaign, Sizes, Tempo
 from harvestdetect.util.arrays import AnyInts, Ints
 from harvestdetect.util.periods import DAY
@@ -34,15 +35,17 @@ class Traits:
     list: ListShape
 
 
-def traits_of(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Traits:
+def traits_of(corpus: Corpus, parts: PromptSegments, prompts: AnyInts, *, least_accounts: int = 1) -> Traits:
     """The traits of a group.
 
     Args:
         corpus: of the prompts.
         parts: of every prompt.
         prompts: of the group, without repeated rows.
+        least_accounts: fewest accounts with prompts of a length, or with a sign, that is counted.
     """
-    return Traits(form=_form(corpus, parts, prompts), tempo=_tempo(corpus, prompts), list=_list(corpus, prompts))
+    style = style_of(corpus, parts, prompts, least_accounts=least_accounts)
+    return Traits(form=_form(corpus, parts, prompts, style), tempo=_tempo(corpus, prompts), list=_list(corpus, prompts))
 
 
 def shape_fit(campaign: SignedCampaign, traits: Traits) -> tuple[float, float, float]:
@@ -75,8 +78,8 @@ def sizes_of(corpus: Corpus, prompts: AnyInts) -> Sizes:
     return Sizes(accounts=power_of_two(accounts), prompts=power_of_two(len(prompts)))
 
 
-def _form(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Form:
-    """The form of the prompts of a group."""
+def _form(corpus: Corpus, parts: PromptSegments, prompts: AnyInts, style: Style) -> Form:
+    """The form of the prompts of a group, whose style is known."""
     chosen = np.asarray(prompts, np.int32)
     start, stop = parts.start[chosen], parts.start[chosen + 1]
     system = [bool((corpus.kind[parts.segment[a:b]] == SYSTEM).any()) for a, b in zip(start, stop, strict=True)]
@@ -85,7 +88,8 @@ def _form(corpus: Corpus, parts: PromptSegments, prompts: AnyInts) -> Form:
         words=power_of_two(float(np.median(words))) if len(words) else 0,
         parts=min(int(np.median(stop - start)), MOST_PARTS) if len(chosen) else 0,
         system=_rounded(float(np.mean(system)) if system else 0.0, 20),
-    )
+        lengths=style.lengths, signs=style.signs,
+    )  # fmt: skip
 
 
 def _tempo(corpus: Corpus, prompts: AnyInts) -> Tempo | None:
@@ -123,9 +127,13 @@ def _list(corpus: Corpus, prompts: AnyInts) -> ListShape:
 
 
 def form_fit(one: Form, other: Form) -> float:
-    """How alike two forms are, 0 to 1: the mean over length, parts and system prompt."""
+    """How alike two forms are, 0 to 1: style times the mean over parts and system prompt."""
     parts = 1 - min(abs(one.parts - other.parts) / MOST_PARTS, 1)
-    return float(np.mean([_near(one.words, other.words), parts, 1 - abs(one.system - other.system) / 1_000]))
+    return _style_fit(one, other) * float(np.mean([parts, 1 - abs(one.system - other.system) / 1_000]))
+
+
+def _style_fit(one: Form, other: Form) -> float:
+    return affinity(Style(lengths=one.lengths, signs=one.signs), Style(lengths=other.lengths, signs=other.signs))
 
 
 def tempo_fit(one: Tempo | None, other: Tempo | None) -> float:

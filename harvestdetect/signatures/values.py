@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta
 
 __all__ = [
-    *("FORMAT", "HASH_LETTERS", "HOUR_PARTS", "LEAST_ACCOUNTS", "PLAIN_WORDS", "VERSION"),
+    *("FORMAT", "HASH_LETTERS", "HOUR_PARTS", "LEAST_ACCOUNTS", "LENGTHS", "PLAIN_WORDS", "SIGNS", "VERSION"),
     *("Codebook", "Cell", "Content", "Form", "Hashing", "Issuer", "ListShape", "Method", "Run", "SignedCampaign"),
     *("Sizes", "TemplateShape", "Tempo"),
 ]
@@ -30,6 +30,12 @@ HASH_LETTERS: Final = 24
 """Hexadecimal digits of a hash of a shingle: 96 bits."""
 HOUR_PARTS: Final = 8
 """Parts of a day, in UTC, for which the share of prompts is given: three hours each."""
+LENGTHS: Final = 12
+"""Classes of the lengths of prompts: 1 word, 2 to 3, 4 to 7 and so on; the last has 2,048 words and more."""
+SIGNS: Final = (
+    *("?", "!", ".", ",", ":", ";", "'", '"`', "()", "[]{}", "/\\", "-_", "+=*^%<>|~", "#@&$", "0123456789"),
+)
+"""All signs of ASCII in groups, in the order in which their shares are given."""
 
 Method: TypeAlias = Literal["hmac-sha256", "sha256"]
 """How shingles are hashed: with a secret that partners share, or without one."""
@@ -119,6 +125,10 @@ class Form:
     """Median number of parts of a prompt, at most 8."""
     system: Share
     """Share of the prompts with a system prompt, rounded to twentieths."""
+    lengths: Annotated[tuple[Share, ...], Meta(min_length=LENGTHS, max_length=LENGTHS)]
+    """Share of the prompts of each class of :data:`LENGTHS`, without system prompts, rounded to twentieths."""
+    signs: Annotated[tuple[Share, ...], Meta(min_length=len(SIGNS), max_length=len(SIGNS))]
+    """Share of the prompts with each group of :data:`SIGNS`, without system prompts, rounded to twentieths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from harvestdetect.signatures.keys import private_key, read_secret
 from harvestdetect.signatures.matching import rising
 from harvestdetect.signatures.show import fit_sentence
 from harvestdetect.signatures.traits import form_fit, list_fit, power_of_two, tempo_fit
-from harvestdetect.signatures.values import Cell, Codebook, Form, ListShape, Tempo
+from harvestdetect.signatures.values import LENGTHS, SIGNS, Cell, Codebook, Form, ListShape, Tempo
 from tests.signatures.conftest import Issuer
 from tests.signatures.providers import SETTINGS, lay
 
@@ -128,7 +128,7 @@ def test_a_fit_without_the_template_says_so() -> None:
         shingles=57, words=0.0, order=0.0, profile=0.7, form=0.5, tempo=0.4, list_shape=0.3, rest=0.1,
         first_seen=None, last_seen=None,
     )  # fmt: skip
-    assert "without its words, alike to 28 % (10 % for the next group)" in fit_sentence(fit)
+    assert "without its words, alike to 12 % (10 % for the next group)" in fit_sentence(fit)
     assert "with 0 of its 57 shingles: it may be another campaign" in fit_sentence(fit)
     assert "shingle" not in fit_sentence(replace(fit, shingles=0))
 
@@ -190,9 +190,14 @@ def test_the_longest_rising_part(values: list[int]) -> None:
 
 
 def test_likenesses_are_one_for_equals_and_fall_with_the_distance() -> None:
-    form = Form(words=64, parts=1, system=0)
-    assert form_fit(form, form) == 1
-    assert form_fit(form, replace(form, words=128)) > form_fit(form, replace(form, words=512, system=1_000))
+    lengths = (*(0,) * 6, 1_000, *(0,) * (LENGTHS - 7))
+    form = Form(words=64, parts=1, system=0, lengths=lengths, signs=(500,) * len(SIGNS))
+    assert form_fit(form, form) == pytest.approx(1)
+    assert form_fit(form, replace(form, signs=(450, *form.signs[1:]))) > 0.99
+    assert form_fit(form, replace(form, signs=(1_000, *form.signs[1:]))) < 0.85
+    assert form_fit(form, replace(form, signs=(1_000, 0, 1_000, *form.signs[3:]))) < 0.6
+    assert form_fit(form, replace(form, lengths=(*lengths[1:], 0))) < 0.6
+    assert form_fit(form, replace(form, parts=2)) > form_fit(form, replace(form, parts=4, system=1_000))
     tempo = Tempo(days=8, per_day=32, hours=(125,) * 8)
     assert tempo_fit(tempo, tempo) == 1
     assert tempo_fit(tempo, replace(tempo, hours=(1_000, *(0,) * 7))) < 0.6

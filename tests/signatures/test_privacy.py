@@ -123,6 +123,7 @@ def test_more_accounts_may_be_asked_for(issuer: Issuer) -> None:
     for campaign in exported.content.campaigns:
         assert not campaign.templates
         assert not campaign.profile
+        assert not any((*campaign.form.lengths, *campaign.form.signs))
 
 
 def test_cells_and_sizes_are_rounded(keyed: tuple[Exported, bytes]) -> None:
@@ -130,6 +131,7 @@ def test_cells_and_sizes_are_rounded(keyed: tuple[Exported, bytes]) -> None:
         sizes = (campaign.sizes.accounts, campaign.sizes.prompts, campaign.form.words)
         assert all(size.bit_count() == 1 for size in sizes)
         assert all(cell.share % 5 == 0 for cell in campaign.profile)
+        assert all(share % 50 == 0 for share in (*campaign.form.lengths, *campaign.form.signs))
         assert campaign.tempo is not None
         assert all(share % 25 == 0 for share in campaign.tempo.hours)
 
