@@ -69,13 +69,13 @@ UNKNOWN: Final = 0.2
 chosen."""
 FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
-NATIVE_REVIEWS: Final = 2.5
+NATIVE_REVIEWS: Final = 4.0
 """The same of innocent traffic as people and programs sent it, where nothing was planted. Of such candidates, a third
 were findings after candidates were merged and cleaned."""
-RARE: Final = ("study",)
+RARE: Final = ("study", "public-template")
 """Kinds of innocent groups that are not counted for that, and fitted with the weight :data:`LESS`. A study deals its
-items to strangers who send them like people, and so does a campaign: a dump hardly tells them apart. Studies are rarer
-than in the worlds; how rare is not known."""
+items to strangers who send them like people, and users of a published template put ever new things into it. So does a
+campaign: a dump hardly tells them apart. They are rarer than in the worlds; how rare is not known."""
 LESS: Final = 0.3
 """Weight of a candidate of such a kind."""
 FDR: Final = 0.2
