@@ -82,9 +82,10 @@ FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
 """Factors on all bits that are tried."""
-UNSEEN: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
+UNSEEN: Final = (0.0, 0.02, 0.05)
 """Shares of innocent candidates of kinds that the fit has not seen, and that look in a row as campaigns do, that are
-tried. They bound what one row can say for a campaign (contamination: Huber 1965)."""
+tried. They bound what one row can say for a campaign (contamination: Huber 1965). Larger shares need a prior of more
+than even odds, which a scan takes back in dumps of many candidates."""
 NEARLY: Final = 1.01
 """Multiple of the least logarithmic loss up to which a larger share of unseen ones and a smaller factor are taken."""
 STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
