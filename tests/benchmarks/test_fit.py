@@ -29,7 +29,7 @@ def test_a_factor_multiplies_bits_and_prior() -> None:
     assert found.prior == -1.5
 
 
-@pytest.mark.parametrize("unseen", [0.02, 0.1, 0.2])
+@pytest.mark.parametrize("unseen", [0.02, 0.05, 0.2])
 def test_unseen_innocents_bound_what_a_row_says_for_a_campaign(unseen: float) -> None:
     bits = (-6.0, -1.0, 0.0, 1.0, 4.0, 30.0)
     found = told(_stretched(ledger(*bits), 1.0, unseen))
