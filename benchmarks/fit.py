@@ -78,6 +78,9 @@ items to strangers who send them like people, and users of a published template 
 campaign: a dump hardly tells them apart. They are rarer than in the worlds; how rare is not known."""
 LESS: Final = 0.3
 """Weight of a candidate of such a kind."""
+HIGHER: Final = 1.0
+"""Most bits that the prior may be above what the rate asks for if no scan moved it. In dumps of many candidates, a scan
+takes back most of a higher prior; in small ones it would be left."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
@@ -314,10 +317,9 @@ def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
     Args:
         folds: see :func:`_held_out`.
         allowed: how many.
-        about: what is expected, and the most. In dumps of many candidates, a scan takes back most of a higher prior; in
-            small ones it would be left.
+        about: what is expected if no scan moved the prior.
     """
-    low, high = about - 3.0, about
+    low, high = about - 3.0, about + HIGHER
     if not allowed.exceeded(_judged([fold.moved(high) for fold in folds])):
         return high
     for _ in range(8):
