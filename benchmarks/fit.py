@@ -435,10 +435,11 @@ def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measure
 
 
 def _by_kind(judged: Sequence[tuple[Example, Judgement]], prompts: int) -> str:
-    """False findings of kinds that the models do not know."""
+    """False findings by kind."""
     tiers: dict[str, Counter[str | None]] = defaultdict(Counter)
     for e, j in judged:
-        tiers[str(e.population)][j.tier] += 1
+        if e.share < INNOCENT:
+            tiers[e.population or "of no kind"][j.tier] += 1
     false = sum(c["urgent"] + c["review"] for c in tiers.values())
     named = [(kind, c) for kind, c in tiers.items() if c["urgent"] + c["review"]]
     named.sort(key=lambda one: (-one[1]["urgent"] - one[1]["review"], one[0]))
@@ -540,6 +541,7 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
         f"all bits times {settled.stretch:g}, {settled.unseen:.0%} unseen innocents.\n\n"
         f"{_tables(judged, dumps)}\n"
+        f"False findings at `urgent` / `review` by kind: {_by_kind(judged, prompts)}\n\n"
         "Innocent groups at `urgent` / `review`, judged by models that have seen no group of their kind: "
         f"{_by_kind(settled.unknown_kinds, prompts)}\n\n"
         f"This table leaves out candidates with {INNOCENT:.0%} to {PLANTED:.0%} of their accounts "
