@@ -10,7 +10,7 @@ and the innocent candidates in the file come from these judgements.
 
 A provider has kinds of innocent groups that no benchmark has. So each group of a known kind, such as a class, is also
 judged by a model that has seen no group of that kind. The factor on all bits and the share of unseen innocents are
-those of the least loss if one in five kinds is unknown.
+those of nearly the least loss if one in five innocent groups is of an unknown kind.
 """
 
 from __future__ import annotations
@@ -65,32 +65,32 @@ STEADY: Final = 100.0
 FOLDS: Final = 6
 """Parts of the dumps, each judged by a model of the others."""
 UNKNOWN: Final = 0.2
-"""Share of the innocent groups that are of kinds which the fit does not know, for which the bound and the factor are
-chosen."""
+"""Share of innocent groups of unknown kinds that is assumed when the bound and the factor are chosen."""
 FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
 NATIVE_REVIEWS: Final = 4.0
-"""The same of innocent traffic as people and programs sent it, where nothing was planted. Of such candidates, a third
-were findings after candidates were merged and cleaned."""
+"""The same for innocent traffic as people and programs sent it, where nothing was planted. After candidates were merged
+and cleaned, a third of these were findings."""
 RARE: Final = ("study", "public-template")
-"""Kinds of innocent groups that are not counted for that, and fitted with the weight :data:`LESS`. A study deals its
-items to strangers who send them like people, and users of a published template put ever new things into it. So does a
-campaign: a dump hardly tells them apart. They are rarer than in the worlds; how rare is not known."""
+"""Kinds of innocent groups that are not counted in these rates, and fitted with the weight :data:`LESS`. A study deals
+its items to strangers who send them like people, and users of a published template put ever new things into it. So does
+a campaign: a dump hardly tells them apart. They are rarer at a provider than in the worlds; how rare is not known."""
 LESS: Final = 0.3
-"""Weight of a candidate of such a kind."""
+"""Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
 HIGHER: Final = 1.0
-"""Most bits that the prior may be above what the rate asks for if no scan moved it. In dumps of many candidates, a scan
-takes back most of a higher prior; in small ones it would be left."""
+"""Most bits by which the prior may exceed the one that gives the allowed rates if no scan adjusts it. A scan with many
+candidates takes back most of a higher prior; a scan with few would keep it."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
 """Factors on all bits that are tried."""
 UNSEEN: Final = (0.0, 0.02, 0.05)
-"""Shares of innocent candidates of kinds that the fit has not seen, and that look in a row as campaigns do, that are
-tried. They bound what one row can say for a campaign (contamination: Huber 1965). Larger shares need a prior of more
-than even odds, which a scan takes back in dumps of many candidates."""
+"""Shares of unseen innocents that are tried: innocent candidates of unknown kinds that have the values of campaigns in
+a row. They bound what one row can say for a campaign (contamination: Huber 1965). Larger shares need a prior well above
+even odds, which a scan takes back in dumps of many candidates."""
 NEARLY: Final = 1.01
-"""Multiple of the least logarithmic loss up to which a larger share of unseen ones and a smaller factor are taken."""
+"""Multiple of the least logarithmic loss up to which a larger share of unseen innocents, and then a smaller factor, is
+taken."""
 STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
 """Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
 0.98."""
@@ -130,7 +130,7 @@ class Settled:
     """Bits added to the prior."""
     judged: Sequence[tuple[Example, Judgement]]
     unknown_kinds: Sequence[tuple[Example, Judgement]]
-    """The same of innocent groups, by models that have seen no group of their kinds."""
+    """Innocent groups of known kinds, judged by models that have seen no group of their kind."""
 
 
 def examples_of(dumps: Sequence[Measured]) -> list[Example]:
@@ -206,7 +206,7 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
 
 
 def _weight(innocent: Example) -> float:
-    """Beside innocent candidates of no kind."""
+    """The weight of an innocent candidate, relative to one of no kind."""
     if innocent.population in RARE:
         return LESS
     return LOOK_ALIKE if innocent.look_alike else 1.0
@@ -236,12 +236,12 @@ class Fold:
 
     ledger: Ledger
     beside: list[Example]
-    """All candidates of the dumps of these candidates, beside which they are judged."""
+    """All candidates of their dumps. They are judged together, as in a scan."""
     held: list[bool]
-    """Which of them are the candidates."""
+    """Which of these the model was not fitted on."""
 
     def moved(self, bits: float) -> Fold:
-        """With bits added to the prior."""
+        """The fold with bits added to the prior of its model."""
         return replace(self, ledger=replace(self.ledger, prior=self.ledger.prior + bits))
 
 
@@ -300,7 +300,7 @@ class Allowed:
         return len(false) > self.anywhere or sum(e.native for e in false) > self.native
 
     def highest(self, totals: Sequence[tuple[Example, float]]) -> float:
-        """The bits above which there are so many."""
+        """The bits of the first candidate beyond those that are allowed."""
         counted = sorted(((total, e.native) for e, total in totals if _is_counted(e)), reverse=True)
         native = [total for total, is_native in counted if is_native]
         return max([counted[self.anywhere][0], *native[self.native : self.native + 1]])
@@ -317,7 +317,7 @@ def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
     Args:
         folds: see :func:`_held_out`.
         allowed: how many.
-        about: what is expected if no scan moved the prior.
+        about: the bits to move it by if no scan adjusted the prior.
     """
     low, high = about - 3.0, about + HIGHER
     if not allowed.exceeded(_judged([fold.moved(high) for fold in folds])):
@@ -334,8 +334,8 @@ def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
 def _stretched(ledger: Ledger, by: float, unseen: float) -> Ledger:
     """A ledger with all bits multiplied, and those for a campaign bounded.
 
-    If a share u of the innocents that the fit has not seen looks in a row like campaigns, a value that is 2 ** b times
-    as common among campaigns as among the others says ``-log2((1 - u) * 2 ** -b + u)`` bits.
+    If a share u of the innocents has the values of campaigns in a row, a value that is 2 ** b times as common among
+    campaigns as among the other innocents says ``-log2((1 - u) * 2 ** -b + u)`` bits.
 
     Args:
         ledger: as it was fitted.
@@ -362,9 +362,9 @@ def _totals(folds: Sequence[Fold]) -> list[tuple[Example, float]]:
 
 
 def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed) -> Settled:
-    """The stretch and the share of unseen innocents whose probabilities fit the truth best, each with its own prior.
+    """The stretch and the share of unseen innocents whose probabilities fit the truth nearly best, with their prior.
 
-    The measure is the logarithmic loss, if some of the innocent groups are of kinds that the model does not know.
+    The measure is the logarithmic loss if the share :data:`UNKNOWN` of the innocent groups is of unknown kinds.
     Curves are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of
     ``review`` and too large on the other until they are stretched.
 
@@ -435,7 +435,7 @@ def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measure
 
 
 def _by_kind(judged: Sequence[tuple[Example, Judgement]], prompts: int) -> str:
-    """False findings by kind."""
+    """Innocent candidates at ``urgent`` and ``review`` by kind, and their rate."""
     tiers: dict[str, Counter[str | None]] = defaultdict(Counter)
     for e, j in judged:
         if e.share < INNOCENT:

@@ -72,8 +72,8 @@ class Scenario:
     form: Form
     waves: tuple[Wave, ...]
     rotates: bool = False
-    """Whether each wave has a template of its own, and the accounts of all waves come from one stock that was opened
-    before the first."""
+    """Whether each wave has a template of its own, and takes its accounts from one stock that was opened before the
+    first wave."""
     second: int | None = None
     """Position of the wave that takes over or returns, with accounts of its own; None where there is none."""
 

@@ -4,9 +4,10 @@
         [--first-seed 0] [--rows 40000] [--window 30d] [--encoder fast] [--work DIR] [--docs FILE]
 
 The rows of a world (:mod:`benchmarks.worlds`) are cut into days, and each day is scanned into a state with the clock at
-its end. A campaign is *found* on the first day on which it has most of the accounts of a finding at urgent or review.
+its end. A campaign is *found* on the first day on which half of the accounts of a finding at urgent or review, or more,
+are its accounts.
 Days count from its first prompt to the end of that day. *Ids* are the different ids of such findings over all days.
-*Under one id* are the accounts of the campaign that the state has under one id at the end, at most.
+*Under one id* is the largest share of the campaign's accounts that the state has under one id at the end.
 """
 
 from __future__ import annotations

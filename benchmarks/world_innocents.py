@@ -21,7 +21,7 @@ __all__ = ["plant_innocents"]
 MOST: Final = 90
 """Most prompts that a developer sends with the default prompts of a framework."""
 _ABOUT: Final = ("{}", "{} and {}", "how to deal with {}", "{} for beginners", "the best {} of all", "{} near me")
-"""What people put into a published template, made of words of a text."""
+"""Phrases that people put into a published template; words of a text fill them."""
 WHOLE: Final = (2, 25)
 """Least and greatest number of rows of a person who uses a popular prompt."""
 
@@ -200,7 +200,7 @@ def _speakers(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
 
 
 def _study(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
-    """Workers of a paid study, which deals its items: no two get the same ones. Most come within a day or two."""
+    """Workers of a paid study, which deals its items: no two get the same ones. Most begin in its first days."""
     rng = scene.rng
     ask = own_instruction(scene.material(), rng)
     work = scene.passages(1) if rng.random() < 0.6 else scene.items.deal(scene.items.subjects(1))
@@ -219,7 +219,8 @@ def _study(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
 
 
 def _public_template(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
-    """Users of a template that somebody published. What they put into it is of one subject, or is not."""
+    """Users of a template that somebody published. Some fill it with texts on a subject of their own, others with any
+    texts."""
     rng = scene.rng
     ask = own_instruction(scene.material(), rng)
     coherent = rng.choice((0.0, 0.0, 0.5, 1.0))
@@ -246,7 +247,7 @@ def _person(scene: Scene) -> str:
 
 
 def _with_cover(scene: Scene, account: str, share: float) -> None:
-    """With this probability, an account also sends what a background account sends, as long as any may lend rows."""
+    """With this probability, an account also sends rows of background accounts, as long as any are left to lend."""
     if scene.rng.random() < share:
         with suppress(NotEnough):
             scene.ground.own(account, scene.ground.hosts.take(scene.rng.randint(1, 6)))

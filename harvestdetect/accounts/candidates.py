@@ -4,9 +4,9 @@
 * A candidate of texts may hold two populations behind one template: a campaign among the users of a framework. Where
   a group is a part of the candidate, and the rest has few neighbours in the group, the rest is a candidate of its own.
 * Every other group is a candidate. Its prompts are divided into templates like those of a cluster of texts.
-* A group that shares infrastructure may hold several campaigns of one operator, and others who write like them. It is
-  the way to accounts that send too little for a profile. So it loses those with a profile that another candidate has,
-  if most of that candidate is in the group: what they send says more about them than what they share.
+* A group that shares infrastructure may hold several campaigns of one operator, and others who write like them. Such a
+  group is meant for accounts that send too little for a profile. So if most of another candidate is in the group, the
+  group leaves that candidate's accounts with a profile to it: what they send says more about them than what they share.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from harvestdetect.util.arrays import Bools, Ints32, ranges, unique
 __all__ = ["Near", "with_candidates", "with_groups"]
 
 GROUPS_PER_TASK: Final = 4
-"""Most groups whose templates a task of an engine finds."""
+"""Maximum number of groups whose templates one task finds."""
 
 
 class _Cluster(NamedTuple):
@@ -165,7 +165,9 @@ def with_candidates(
 def _without_described(
     groups: Sequence[AccountGroup], campaigns: Sequence[Campaign], near: Near, *, account: Ints32, least: int
 ) -> list[AccountGroup]:
-    """The groups, of which those of infrastructure have no account that another candidate describes.
+    """The groups, where those of infrastructure leave accounts with a profile to candidates that are mostly in them.
+
+    A group that is left with too few accounts is dropped.
 
     Args:
         groups: that become candidates.

@@ -6,7 +6,7 @@ that are not those of the template.
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
 * Two pieces *continue* each other if they have other accounts and their periods adjoin.
-* They are linked if their payloads are more alike than those of either with groups that are not of the same chain:
+* They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
   A false-discovery rate over all pairs that continue each other chooses the links.

@@ -27,7 +27,7 @@ class SignatureFit:
     """The finding; None for accounts outside the findings."""
     tier: Tier | None
     accounts: int
-    """Accounts that it fits: that filled the template, or all members of the finding."""
+    """Accounts that it fits: those that filled the template or sent the prompts, or all of the finding or group."""
     prompts: int
     """Prompts of theirs that it fits."""
     shingles: int

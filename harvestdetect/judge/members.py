@@ -176,8 +176,8 @@ def with_members(
 
     An account of a finding with a membership below :data:`~harvestdetect.campaign.membership.MIN_MEMBERSHIP` goes to
     those outside, unless fewer than ``min_accounts`` would remain. A chain over time keeps all: the readings compare an
-    account with the others, and the pieces of a chain differ from one another. Candidates that are no findings stay as
-    they are: a posterior within a campaign says nothing where there is none.
+    account with the other ones, and the pieces of a chain differ from one another. Candidates that are no findings stay
+    as they are: a posterior within a campaign says nothing where there is none.
 
     Args:
         judged: all candidates of a scan.

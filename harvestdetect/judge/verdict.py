@@ -1,6 +1,6 @@
 """Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers by one ledger.
 
-1. A candidate with a part that says more by itself keeps only the accounts outside of the part.
+1. A candidate keeps only the accounts outside a part of it that has more bits than the whole.
 2. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
 3. A candidate that shares accounts with stronger candidates is measured again without these accounts.
 4. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
@@ -167,10 +167,9 @@ def _divide(
     """Takes the parts that say more by themselves out of their wholes.
 
     Two populations behind one template are one candidate of texts, and the part that is more like a campaign is another
-    (:mod:`harvestdetect.judge.parting`). If the part has more bits than the whole, the whole is the other population
-    with the accounts of the part among it. So the whole keeps the rest alone, is measured again, and has the weaker
-    ledger of both. It is left out if the rest is too small for a campaign. A chain over time is never divided: its
-    pieces differ from one another.
+    (:mod:`harvestdetect.judge.parting`). If the part has more bits than the whole, the whole mixes both populations. So
+    the whole keeps only the other accounts, is measured again, and keeps the weaker of the two ledgers. It is left out
+    if too few accounts for a campaign are left. A chain over time is never divided: its pieces differ from one another.
     """
     judgements = bench.scale.judge(measured)
     account = bench.scan.corpus.prompts.account
@@ -189,7 +188,7 @@ def _divide(
 
 
 def _parts(campaigns: Sequence[Campaign], count: int) -> dict[int, list[int]]:
-    """The candidates with parts: those that have all prompts of another one, and more accounts.
+    """The parts of each candidate that has some: they have only prompts of it, and fewer accounts.
 
     Args:
         campaigns: the candidates.
@@ -278,8 +277,8 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[b
     """Which candidates come after others because these say as much about the same accounts.
 
     They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A chain comes
-    after its pieces instead if most of its accounts are in others whose tiers are as high: it may be several campaigns,
-    and its pieces need not be told by their succession.
+    after its pieces instead if most of its accounts are in candidates that are no chains and have tiers as high: it may
+    be several campaigns, and each of them is found without the chain.
 
     Args:
         accounts: int32[a] each.
@@ -324,7 +323,7 @@ def _subtract(
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
     higher: a group of accounts that is another population was parted from the candidate before. A chain comes after its
-    pieces if most of it is found without it.
+    pieces if most of its accounts are found without it.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)

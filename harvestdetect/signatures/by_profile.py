@@ -37,15 +37,15 @@ OTHER_FITS: Final = 0.5
 """Likeness from which a finding at ``watch``, or a candidate that is no finding, fits. Chosen on tuning data: in native
 innocent traffic, groups reached 0.45."""
 CHOSEN_FITS: Final = 0.75
-"""Likeness from which accounts fit that were chosen by their likeness, so it is greater. Chosen on tuning data: others
-than the campaign reached 0.71."""
+"""Likeness from which a group fits whose prompts were chosen by the signature; it is higher for that reason. Chosen on
+tuning data: groups outside the campaign reached 0.71."""
 ALONE: Final = 1.3
 """Least ratio of the likeness of such a group, or of a finding at ``watch``, to that of any other candidate. Chosen on
 tuning data."""
 COMPARED: Final = FITS / ALONE
 """Likeness of profiles below which the rest of a group is not compared: no rule depends on it then."""
 ALSO_LIKE: Final = 0.05
-"""Most of the other candidates that may be as like, as a share of them. Chosen."""
+"""Largest share of the other candidates that may be as alike. Chosen."""
 OVERLAP: Final = 0.1
 """Share of common accounts from which two candidates are not compared as different ones. Chosen."""
 INSIDE: Final = 0.5
@@ -108,7 +108,7 @@ def fitting(
         candidates: n, of the scan.
         like: float64[n], see :func:`likenesses`.
         taken: findings that the words of some signature fit. They are compared, but do not fit again.
-        worded: whether the signature has words. None fitted, so it can only be a finding that has other words now.
+        worded: whether the signature has words. They fitted nothing, so only findings with other words can fit.
 
     Returns:
         None if none fits.
@@ -118,7 +118,7 @@ def fitting(
 
 
 def stands_alone(accounts: AnyInts, likeness: float, candidates: Sequence[Candidate], like: Floats) -> float | None:
-    """Whether a group of accounts that is no candidate fits. Its accounts were chosen by their likeness.
+    """Whether a group of accounts that is no candidate fits. Its prompts were chosen by the signature.
 
     Args:
         accounts: of the group, ascending.
@@ -136,9 +136,9 @@ def stands_alone(accounts: AnyInts, likeness: float, candidates: Sequence[Candid
 
 
 def _of_findings(candidates: Sequence[Candidate], like: Floats) -> Floats:
-    """The likenesses, each finding as like as the likest candidate that has mostly the same accounts.
+    """The likenesses, where a finding takes that of a candidate with mostly the same accounts if it is higher.
 
-    A scan finds a campaign in several ways, and the accounts of a finding are not always those that are likest.
+    A scan finds a campaign in several ways, and a finding does not always have the accounts that are most alike.
     """
     found = like.copy()
     others = [i for i, c in enumerate(candidates) if c.campaign_id is None and like[i] > 0]

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Ground", "groups_of", "open_ground"]
 
 CELL_WITNESSES: Final = 3.0
-"""Independent witnesses that the cells of a prompt are together: neighbouring cells say nearly the same. Chosen on
-tuning data."""
+"""Number of independent observations that all cells of a prompt count for: neighbouring cells say nearly the same.
+Chosen on tuning data."""
 SIGN_WITNESSES: Final = 0.7
-"""Independent witnesses that a group of signs is: brackets come with digits. Chosen on tuning data."""
+"""Number of independent observations that a group of signs counts for: brackets come with digits. Chosen on tuning
+data."""
 CERTAINTIES: Final = (0.5, 0.9, 0.97)
-"""Least probabilities of a prompt to be the campaign's, for each of which a group is compared. Chosen."""
+"""Least probabilities that a prompt is the campaign's; a group is compared for each. Chosen."""
 FIRST_SHARE: Final = 0.01
 """Share of the dump's prompts with which the estimation begins."""
 ROUNDS: Final = 50
@@ -56,7 +57,7 @@ class Ground:
     usual: Floats
     """float64[cells]: the share of the requests in each cell."""
     length: Ints
-    """int64[q]: the class of each length."""
+    """int64[q]: the class of the length of each."""
     signs: Bools
     """bool[q, groups]: which groups of signs each contains."""
 
@@ -108,7 +109,7 @@ def _odds(campaign: SignedCampaign, ground: Ground) -> Floats:
 
 
 def _probabilities(odds: Floats) -> Floats:
-    """The probability of each prompt to be the campaign's: float64[q]."""
+    """The probability that each prompt is the campaign's: float64[q]."""
     ratio = np.exp(np.clip(odds, -50, 50))
     share, found = FIRST_SHARE, np.zeros(len(odds))
     for _ in range(ROUNDS):

@@ -8,7 +8,8 @@ Innocent people may send the same words, such as a prompt that is public. So acc
 form of their prompts, their tempo and their list are like the campaign's as well.
 
 Without its words, a signature fits by subjects, form, tempo and list together
-(:mod:`harvestdetect.signatures.by_profile`).
+(:mod:`harvestdetect.signatures.by_profile`). If it has no words and fits no group, it is compared with single prompts
+(:mod:`harvestdetect.signatures.by_prompt`).
 
 Nothing here changes a finding, a tier or an order.
 """

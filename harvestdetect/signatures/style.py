@@ -1,4 +1,4 @@
-"""Style: how long the prompts of a group are, and which signs they contain, without a word of them.
+"""Style: how long the prompts of a group are, and which signs (punctuation, symbols, digits) they contain.
 
 People who ask about the same things write in many ways; the items of one list, or the fillings of one instruction, are
 written alike. So two groups on one subject differ in how many of their prompts have a question mark, digits or
@@ -27,8 +27,7 @@ TEXTS_AT_ONCE: Final = 4_096
 STEPS: Final = 20
 """Parts of the whole to which shares are rounded."""
 ROUNDING: Final = 0.5 / STEPS
-"""Half a step, which is added to the shares that are compared: a share that was rounded to nothing may be a small
-one."""
+"""Half a step, which is added to the shares that are compared: a share that was rounded to 0 may be a small one."""
 _BITS: Final = {ord(sign): 1 << bit for bit, group in enumerate(SIGNS) for sign in group}
 
 
@@ -126,7 +125,7 @@ def affinity(one: Style, other: Style) -> float:
 
 
 def softened(thousandths: Floats | Sequence[int]) -> Floats:
-    """Shares between 0 and 1 without these two, which rounding can make of others.
+    """Shares above 0 and below 1, because rounding can make 0 or 1 of others.
 
     Args:
         thousandths: shares.

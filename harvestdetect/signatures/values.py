@@ -35,7 +35,7 @@ LENGTHS: Final = 12
 SIGNS: Final = (
     *("?", "!", ".", ",", ":", ";", "'", '"`', "()", "[]{}", "/\\", "-_", "+=*^%<>|~", "#@&$", "0123456789"),
 )
-"""All signs of ASCII in groups, in the order in which their shares are given."""
+"""All punctuation, symbols and digits of ASCII in groups, in the order in which their shares are given."""
 
 Method: TypeAlias = Literal["hmac-sha256", "sha256"]
 """How shingles are hashed: with a secret that partners share, or without one."""
