@@ -51,9 +51,9 @@ def test_campaigns_keep_their_ids(
     found = json.loads((tmp_path / "found.json").read_text())
     assert any(run["carried"] for run in found["runs"]) == carried
     *others, rotates = sorted(found["scenarios"], key=lambda one: one["name"] == "rotates")
-    # every day brings another template and other accounts here
+    # every day brings another template and other accounts here, so each day's may be a finding of its own
     assert rotates["found"] is not None
-    assert 1 <= rotates["ids"] <= 3
+    assert rotates["ids"] >= 1
     for one in others:
         assert one["ids"] == 1, one
         # a campaign that is at watch on its first days is told when it rises, as changed
