@@ -77,9 +77,8 @@ its items to strangers who send them like people, and users of a published templ
 a campaign: a dump hardly tells them apart. They are rarer at a provider than in the worlds; how rare is not known."""
 LESS: Final = 0.3
 """Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
-HIGHER: Final = 1.0
-"""Most bits by which the prior may exceed the one that gives the allowed rates if no scan adjusts it. A scan with many
-candidates takes back most of a higher prior; a scan with few would keep it."""
+MOST_PRIOR: Final = -0.75
+"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would be enough there."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
@@ -319,7 +318,7 @@ def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
         allowed: how many.
         about: the bits to move it by if no scan adjusted the prior.
     """
-    low, high = about - 3.0, about + HIGHER
+    low, high = about - 3.0, about
     if not allowed.exceeded(_judged([fold.moved(high) for fold in folds])):
         return high
     for _ in range(8):
@@ -361,7 +360,7 @@ def _totals(folds: Sequence[Fold]) -> list[tuple[Example, float]]:
     return [(e, total) for e, total in found if e.share >= PLANTED or e.share < INNOCENT]
 
 
-def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed) -> Settled:
+def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed, *, prior: float) -> Settled:
     """The stretch and the share of unseen innocents whose probabilities fit the truth nearly best, with their prior.
 
     The measure is the logarithmic loss if the share :data:`UNKNOWN` of the innocent groups is of unknown kinds.
@@ -372,6 +371,7 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed) -> 
         folds: see :func:`_held_out`.
         kinds: see :func:`_kinds_held_out`.
         allowed: how many innocents may be at ``review``.
+        prior: of the model of all dumps, as it was fitted.
     """
     found = []
     for unseen, by in itertools.product(sorted(UNSEEN, reverse=True), STRETCHES):
@@ -388,7 +388,7 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed) -> 
     chosen, others = (
         [replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some] for some in (folds, kinds)
     )
-    moved = _prior(chosen, allowed, about=about)
+    moved = _prior(chosen, allowed, about=min(about, MOST_PRIOR - prior * by))
     judged, unknown_kinds = (_judged([fold.moved(moved) for fold in some]) for some in (chosen, others))
     return Settled(stretch=by, unseen=unseen, moved=moved, judged=judged, unknown_kinds=unknown_kinds)
 
@@ -520,12 +520,13 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     examples = examples_of(dumps)
     prompts = sum(d.rows for d in dumps)
     folds = _held_out(examples)
-    settled = _settled(folds, _kinds_held_out(examples), Allowed.of(dumps))
+    whole = _fitted(examples)
+    settled = _settled(folds, _kinds_held_out(examples), Allowed.of(dumps), prior=whole.prior)
     judged, moved = settled.judged, settled.moved
     innocents = [j for e, j in judged if e.share < INNOCENT]
     reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
     nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
-    model = _stretched(_fitted(examples), settled.stretch, settled.unseen)
+    model = _stretched(whole, settled.stretch, settled.unseen)
     ledger = replace(
         model,
         prior=model.prior + moved,

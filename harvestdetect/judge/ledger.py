@@ -31,6 +31,9 @@ TINY: Final = 1e-6
 """Smallest share that is divided by."""
 ROUNDS: Final = 10
 """Rounds in which the bulk of the dump and the odds of its candidates are estimated in turn. They converge in fewer."""
+EXPECTED: Final = 400.0
+"""Candidates that weigh as much as those of the dump where the share of campaigns among them is estimated. With few, a
+candidate would need more evidence in a large dump than in a small one. Chosen."""
 LEAST_ODDS: Final = -200.0
 """Logarithm (base 2) of odds below which, and above whose negative, odds count as this. It keeps powers finite."""
 
@@ -180,7 +183,7 @@ def _posted(
     bits = np.zeros((len(values), len(rows)))
     total = _total(share, bits)
     for _ in range(ROUNDS):
-        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
+        share = (usual * EXPECTED + campaigns) / (EXPECTED + len(values))
         bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
         total = _total(share, bits)
         innocent = innocence(total)
