@@ -200,7 +200,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "evidence.readings",
         CHANCE="standard deviations", SUBJECTS="items",
     ),
-    *_of("judge.ledger", SUREST="score", EXPECTED="candidates"),
+    *_of("judge.ledger", SUREST="score", EXPECTED="items"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
     *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
     *_of("judge.verdict", FAR="probability"),

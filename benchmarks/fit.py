@@ -78,7 +78,7 @@ a campaign: a dump hardly tells them apart. They are rarer at a provider than in
 LESS: Final = 0.3
 """Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
 MOST_PRIOR: Final = -0.75
-"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would be enough there."""
+"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
