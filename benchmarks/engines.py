@@ -215,16 +215,29 @@ def _on_half(folder: str, function: Callable[..., T], *arguments: Any) -> T:
 
 @cache
 def _take_place(folder: str) -> int:
-    """Pins this process to the core of the first free place. A place that was taken stays so."""
+    """Pins this process to the core of the first free place. A place is free again when its process has ended."""
     cores = sorted(os.sched_getaffinity(0))
     for place in range(PLACES * len(cores)):
+        file = Path(folder) / f"place-{place}"
         try:
-            os.close(os.open(f"{folder}/place-{place}", os.O_CREAT | os.O_EXCL))
+            with file.open("x") as taken:
+                taken.write(str(os.getpid()))
         except FileExistsError:
-            continue
+            if _is_alive(file.read_text()):
+                continue
+            file.write_text(str(os.getpid()))
         os.sched_setaffinity(0, {cores[place // PLACES]})
         return place
     raise SystemExit("there are more workers than places")
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process goes on; one that has not written its number yet does."""
+    try:
+        os.kill(int(pid or os.getpid()), 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _spin(folder: str) -> None:

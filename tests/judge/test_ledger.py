@@ -19,7 +19,7 @@ from harvestdetect.errors import CalibrationError
 from harvestdetect.evidence.explanations import EXPLANATIONS
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.readings import READINGS
-from harvestdetect.judge.ledger import EXPECTED, EFFECT, SUREST, Curve, Ledger, Posted, post, row_of, values_of
+from harvestdetect.judge.ledger import EFFECT, EXPECTED, SUREST, Curve, Ledger, Posted, post, row_of, values_of
 from harvestdetect.judge.ledger_file import VERSION, dumped, loaded, shipped_ledger
 from harvestdetect.judge.triage import BEYOND_TEXT, judge
 
