@@ -49,7 +49,7 @@ def fast(cache: Path) -> Settings:
 
 
 def test_a_scan_a_work_folder_and_a_state_find_the_same(fast: Settings, tmp_path: Path) -> None:
-    rows = people(150) + bots(25)
+    rows = people(150) + bots(25, payload=True)
     random.Random(1).shuffle(rows)
     files = written(tmp_path, wrapped(rows, WRAPS["around"]))
     plain = detect(read_dumps(files), settings=fast)
