@@ -46,9 +46,10 @@ from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of
 from harvestdetect.simulate.traffic import DAY, Account, machine_times
 from harvestdetect.state import open_state
 
-__all__ = ["SCENARIOS", "Followed", "Scenario", "Wave", "lay", "main", "run_stream"]
+__all__ = ["COUNTED", "SCENARIOS", "Followed", "Scenario", "Wave", "lay", "main", "run_stream"]
 
 COUNTED: Final = ("urgent", "review")
+"""Tiers of findings that count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,23 +22,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
 
 from benchmarks.pages import publish
 from benchmarks.planting import PlantedDump
-from benchmarks.real_texts import Half
+from benchmarks.real_texts import DAY
 from benchmarks.scale import table
-from benchmarks.sources import NotEnough
-from benchmarks.world_plan import CAMPAIGNS, World
-from benchmarks.world_sources import data_missing
-from benchmarks.worlds import ROOT, commit_of, lay
+from benchmarks.stream import COUNTED
+from benchmarks.world_plan import CAMPAIGNS
+from benchmarks.worlds import ROOT, add_world_options, commit_of, laid_worlds, parsed_worlds
 from harvestdetect import Settings
 from harvestdetect.state import open_state
 
 __all__ = ["Followed", "cut", "follow", "main"]
-
-DAY: Final = 86_400
-COUNTED: Final = ("urgent", "review")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +43,9 @@ class Followed:
     kind: str
     accounts: int
     lasts: float
-    """Days from its first row to the last."""
+    """Days from its first harvest prompt to the last row of its accounts."""
     after: float | None
-    """Days from its first row to the end of the day on which it was found; None: it was not."""
+    """Days from its first harvest prompt to the end of the day on which it was found; None: it was not."""
     ids: int
     """Different ids of findings that were mostly its accounts."""
     under_one: float
@@ -91,7 +86,7 @@ def follow(laid: PlantedDump, folder: Path, *, window: str, settings: Settings) 
     """
     files, start = cut(laid, folder / "days")
     campaigns = {g["name"]: frozenset(g["accounts"]) for g in laid.truth if g["kind"] == "campaign"}
-    held: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    found_on: dict[str, list[tuple[int, str]]] = defaultdict(list)
     members: dict[str, set[str]] = {}
     for day, file in enumerate(files):
         with open_state(folder / "state", write=True) as state:
@@ -101,7 +96,7 @@ def follow(laid: PlantedDump, folder: Path, *, window: str, settings: Settings) 
             accounts = {member.account for member in finding.members}
             for name, own in campaigns.items():
                 if finding.tier in COUNTED and 2 * len(accounts & own) >= len(accounts):
-                    held[name].append((day, finding.campaign_id))
+                    found_on[name].append((day, finding.campaign_id))
     sent: dict[str, list[int]] = defaultdict(list)
     of = {account: name for name, own in campaigns.items() for account in own}
     for row in laid.rows:
@@ -109,8 +104,8 @@ def follow(laid: PlantedDump, folder: Path, *, window: str, settings: Settings) 
             sent[of[row["account"]]].append(row["timestamp"])
     found = []
     for name, own in campaigns.items():
-        ids = {identity for _, identity in held[name]}
-        end = start + (held[name][0][0] + 1) * DAY if held[name] else None
+        ids = {identity for _, identity in found_on[name]}
+        end = start + (found_on[name][0][0] + 1) * DAY if found_on[name] else None
         found.append(
             Followed(
                 kind=name,
@@ -147,38 +142,21 @@ def tables(world: str, followed: Sequence[Followed]) -> str:
 
 def _followed(given: argparse.Namespace, work: Path) -> str:
     settings = Settings(encoder=given.encoder, cache=given.cache)
-    parts = []
-    for world in given.world:
-        found: list[Followed] = []
-        for seed in range(given.first_seed, given.first_seed + given.seeds):
-            try:
-                laid = lay(world, half=given.half, seed=seed, rows=given.rows, data=given.data)
-            except NotEnough as error:
-                raise SystemExit(f"{world}, seed {seed}: {error}; try --rows with another number") from None
-            found += follow(laid, work / f"{world}-{given.half}-{seed}", window=given.window, settings=settings)
-        parts.append(tables(world, found))
-    return "\n".join(parts)
+    found: dict[str, list[Followed]] = defaultdict(list)
+    for world, seed, laid in laid_worlds(given):
+        folder = work / f"{world}-{given.half}-{seed}"
+        found[world] += follow(laid, folder, window=given.window, settings=settings)
+    return "\n".join(tables(world, followed) for world, followed in found.items())
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.world_days", description="Worlds in daily dumps.")
-    parser.add_argument("--world", default="api,adaptive", help="api, adaptive or both, with a comma")
-    parser.add_argument("--half", default="tuning", choices=get_args(Half))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
+    add_world_options(parser, seeds=1)
     parser.add_argument("--window", default="30d", help="of the state")
-    parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
     parser.add_argument("--cache", type=Path, help="folder of made models")
-    parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
     parser.add_argument("--work", type=Path, help="folder for dumps and states, new; a temporary one by default")
     parser.add_argument("--docs", type=Path, help="page whose section world-days is replaced")
-    given = parser.parse_args(arguments)
-    given.world = [name for name in given.world.split(",") if name]
-    if unknown := [name for name in given.world if name not in get_args(World)]:
-        parser.error(f"--world knows {', '.join(get_args(World))}, got {unknown[0]!r}")
-    if given.data is not None and (missing := data_missing(given.data)):
-        parser.error(f"{given.data} lacks {', '.join(missing)} (.jsonl.gz)")
+    given = parsed_worlds(parser, arguments)
     if given.work is not None and given.work.exists() and any(given.work.iterdir()):
         parser.error(f"--work must be an empty or a new folder, got {given.work}")
     return given

@@ -24,7 +24,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -40,7 +40,7 @@ from benchmarks.world_scores import compared, score, tables
 from benchmarks.world_sources import data_missing, toy_sources, world_sources
 from harvestdetect.simulate.evaluate import read_truth
 
-__all__ = ["ROOT", "commit_of", "lay", "main", "scanned"]
+__all__ = ["ROOT", "add_world_options", "commit_of", "laid_worlds", "lay", "main", "parsed_worlds", "scanned"]
 
 RESULTS: Final = "worlds.json"
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -109,22 +109,15 @@ def scanned(dump: Path, folder: Path, *, encoder: str, checkout: Path = ROOT) ->
 def _measured(given: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     """The results of all worlds and seeds."""
     results = []
-    for world in given.world:
-        for seed in range(given.first_seed, given.first_seed + given.seeds):
-            folder = work / f"{world}-{given.half}-{seed}"
-            try:
-                laid = lay(
-                    world, half=given.half, seed=seed, rows=given.rows, data=given.data, metadata=given.metadata
-                )  # fmt: skip
-            except NotEnough as error:
-                raise SystemExit(f"{world}, seed {seed}: {error}; try --rows with another number") from None
-            dump = write(laid, folder)
-            _say(f"{world}, seed {seed}: {len(laid.rows):,} rows of {laid.accounts:,} accounts, {laid.origin}")
-            if given.lay_only:
-                continue
-            found = scanned(dump, folder, encoder=given.encoder, checkout=given.checkout)
-            results.append(score(found, read_truth(folder), world=world, seed=seed, rows=len(laid.rows)))
-            _say(f"  scanned in {found['seconds']:.0f} s, {len(found['candidates']):,} candidates")
+    for world, seed, laid in laid_worlds(given, metadata=given.metadata):
+        folder = work / f"{world}-{given.half}-{seed}"
+        dump = write(laid, folder)
+        _say(f"{world}, seed {seed}: {len(laid.rows):,} rows of {laid.accounts:,} accounts, {laid.origin}")
+        if given.lay_only:
+            continue
+        found = scanned(dump, folder, encoder=given.encoder, checkout=given.checkout)
+        results.append(score(found, read_truth(folder), world=world, seed=seed, rows=len(laid.rows)))
+        _say(f"  scanned in {found['seconds']:.0f} s, {len(found['candidates']):,} candidates")
     return results
 
 
@@ -133,27 +126,54 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.worlds", description="Candidates and findings.")
+def add_world_options(parser: argparse.ArgumentParser, *, seeds: int) -> None:
+    """Adds the options that say which worlds are laid, and how they are scanned.
+
+    Args:
+        parser: of a command.
+        seeds: default number of seeds.
+    """
     parser.add_argument("--world", default="api,adaptive", help="api, adaptive or both, with a comma")
     parser.add_argument("--half", default="tuning", choices=get_args(Half))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
     parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
     parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
-    parser.add_argument("--work", type=Path, help=f"folder for dumps and {RESULTS}; a temporary one by default")
-    parser.add_argument("--no-metadata", dest="metadata", action="store_false", help="only account, time and prompt")
-    parser.add_argument("--checkout", type=Path, default=ROOT, help="folder of the checkout whose detector scans")
-    parser.add_argument("--lay-only", action="store_true", help="write the dumps and do not scan")
-    parser.add_argument("--compare", type=Path, help=f"{RESULTS} of another run, to print side by side")
-    parser.add_argument("--docs", type=Path, help="page whose section is replaced")
+
+
+def parsed_worlds(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a command; ``world`` is a list. Wrong worlds and missing data end the command."""
     given = parser.parse_args(arguments)
     given.world = [name for name in given.world.split(",") if name]
     if unknown := [name for name in given.world if name not in get_args(World)]:
         parser.error(f"--world knows {', '.join(get_args(World))}, got {unknown[0]!r}")
     if given.data is not None and (missing := data_missing(given.data)):
         parser.error(f"{given.data} lacks {', '.join(missing)} (.jsonl.gz)")
+    return given
+
+
+def laid_worlds(given: argparse.Namespace, *, metadata: bool = True) -> Iterator[tuple[World, int, PlantedDump]]:
+    """Lays the worlds that the options name: the world, its seed and its rows."""
+    for world in given.world:
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
+            try:
+                laid = lay(world, half=given.half, seed=seed, rows=given.rows, data=given.data, metadata=metadata)
+            except NotEnough as error:
+                raise SystemExit(f"{world}, seed {seed}: {error}; try --rows with another number") from None
+            yield world, seed, laid
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.worlds", description="Candidates and findings.")
+    add_world_options(parser, seeds=3)
+    parser.add_argument("--work", type=Path, help=f"folder for dumps and {RESULTS}; a temporary one by default")
+    parser.add_argument("--no-metadata", dest="metadata", action="store_false", help="only account, time and prompt")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="folder of the checkout whose detector scans")
+    parser.add_argument("--lay-only", action="store_true", help="write the dumps and do not scan")
+    parser.add_argument("--compare", type=Path, help=f"{RESULTS} of another run, to print side by side")
+    parser.add_argument("--docs", type=Path, help="page whose section is replaced")
+    given = parsed_worlds(parser, arguments)
     if given.lay_only and given.work is None:
         parser.error("--lay-only needs --work, the folder for the dumps")
     if not (given.checkout / "harvestdetect" / "pipeline.py").is_file():

@@ -40,7 +40,7 @@ def test_a_campaign_is_found_on_a_day_and_followed(
     start = min(row["timestamp"] for row in laid.rows) // DAY * DAY
     rows = [row | {"timestamp": start + (row["timestamp"] - start) // 15} for row in laid.rows]
     first = {name: start + (time - start) // 15 for name, time in laid.first.items()}
-    monkeypatch.setattr("benchmarks.world_days.lay", lambda *_, **__: replace(laid, rows=rows, first=first))
+    monkeypatch.setattr("benchmarks.worlds.lay", lambda *_, **__: replace(laid, rows=rows, first=first))
     page = tmp_path / "page.md"
     page.write_text("<!-- world-days -->\n<!-- /world-days -->\n")
     where = [*("--work", str(tmp_path / "work")), *("--cache", str(cache)), *("--docs", str(page))]
