@@ -143,10 +143,8 @@ def with_candidates(
         engine: finds the templates of the groups; None finds them in this process.
     """
     engine = engine or Loop()
-    for one in (source.corpus, source.parts):
-        engine.share(one)
     some = lots(groups, engine, most=GROUPS_PER_TASK)
-    found = [one for each in map_in_order(engine, partial(_clusters_of, engine.share(source)), some) for one in each]
+    found = [one for each in map_in_order(engine, partial(_clusters_of, source.share(engine)), some) for one in each]
     assigned, descriptions = list(refined.assigned), list(refined.descriptions)
     templates, campaigns = dict(refined.templates), []
     for group, clusters in zip(groups, found, strict=True):

@@ -9,6 +9,8 @@ from typing import Final
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.data import Corpus, Template
+from harvestdetect.engines.engine import Engine
+from harvestdetect.engines.sharing import Shared
 from harvestdetect.template.description import Description, describe
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints32, unique, unit
 from harvestdetect.util.redact import redact
@@ -32,6 +34,12 @@ class Source:
     """float16[n, d], unit rows but for rounding, of all segments in the wording view."""
     min_accounts: int
     """Accounts that a subcluster needs."""
+
+    def share(self, engine: Engine) -> Shared[Source]:
+        """Puts the source where the workers of an engine can read it. What other stages share too is written once."""
+        for one in (self.corpus, self.parts, self.vectors):
+            engine.share(one)
+        return engine.share(self)
 
     def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
         """Texts that show what a cluster is; see :func:`harvestdetect.corpus.by_prompt.cluster_texts`."""

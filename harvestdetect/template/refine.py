@@ -76,11 +76,10 @@ def refine_clusters(
         engine: aligns texts; None aligns them in this process.
     """
     engine = engine or Loop()
-    for one in (corpus, parts):
-        engine.share(one)
     known = known or {}
     segments = segments_by_prompt(corpus) if known or remember else None
     source = Source(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts)
+    source.share(engine)
     work = engine.share(_Work(assigned=assigned, source=source, known=known, segments=segments))
     # split every cluster, as before where that is known
     rows = lots(range(len(assigned)), engine, most=CLUSTERS_PER_TASK)
