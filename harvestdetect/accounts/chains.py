@@ -25,10 +25,15 @@ from harvestdetect.template.refine import Refined
 from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
-__all__ = ["SUCCESSION", "chains"]
+__all__ = ["SUCCESSION", "chains", "is_chain"]
 
 SUCCESSION: Final[Way] = "succession"
 """The way in which a chain was found."""
+
+
+def is_chain(campaign: Campaign) -> bool:
+    """Whether a candidate is a chain over time."""
+    return SUCCESSION in campaign.ways
 
 
 def chains(

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.chains import SUCCESSION
+from harvestdetect.accounts.chains import is_chain
 from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
@@ -196,7 +196,7 @@ def with_members(
         bits = bits_of(campaigns[i], ground, model)
         posterior = model.posterior(bits)
         stay: Bools = posterior >= MIN_MEMBERSHIP
-        if stay.sum() < min_accounts or SUCCESSION in campaigns[i].ways:
+        if stay.sum() < min_accounts or is_chain(campaigns[i]):
             stay = np.ones(len(stay), bool)
         campaigns[i] = kept_members(replace(campaigns[i], membership=posterior), stay, account=ground.account)
         evidence[i] = Memberships(accounts=judged.campaigns[i].accounts, bits=bits, cut=model.cut)

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.accounts.chains import SUCCESSION
+from harvestdetect.accounts.chains import is_chain
 from harvestdetect.accounts.overlaps import overlaps
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
@@ -176,7 +176,7 @@ def _divide(
     rests: dict[int, Campaign | None] = {}
     for whole, parts in _parts(campaigns, len(account)).items():
         better = [campaigns[i].accounts for i in parts if judgements[i].score > judgements[whole].score]
-        if better and SUCCESSION not in campaigns[whole].ways:
+        if better and not is_chain(campaigns[whole]):
             rest = without(campaigns[whole], unique(np.concatenate(better)), account=account)
             rests[whole] = rest if len(rest.accounts) >= bench.settings.min_accounts else None
     divided = {i: rest for i, rest in rests.items() if rest is not None}
@@ -285,29 +285,19 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[b
         tiers: of each, as a place in ``TIERS``.
         chains: whether each is a chain over time.
     """
-    late = [
-        chain
-        and np.isin(
-            own,
-            np.concatenate(
-                [np.empty(0, np.int32)]
-                + [accounts[j] for j in range(len(accounts)) if not chains[j] and tiers[j] <= tiers[i]]
-            ),
-        ).mean()
-        >= MOST
-        for i, (own, chain) in enumerate(zip(accounts, chains, strict=True))
-    ]
-    return [
-        late[i]
-        or any(
-            len(other) > len(own)
-            and not late[j]
-            and tiers[j] <= tiers[i]
-            and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
-            for j, other in enumerate(accounts)
-        )
-        for i, own in enumerate(accounts)
-    ]
+    everyone = range(len(accounts))
+
+    def is_found_without(i: int) -> bool:
+        others = [accounts[j] for j in everyone if not chains[j] and tiers[j] <= tiers[i]]
+        return bool(others) and bool(np.isin(accounts[i], np.concatenate(others)).mean() >= MOST)
+
+    def is_inside(i: int, j: int) -> bool:
+        own, other = accounts[i], accounts[j]
+        larger = len(other) > len(own) and tiers[j] <= tiers[i]
+        return larger and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
+
+    late = [chains[i] and is_found_without(i) for i in everyone]
+    return [late[i] or any(is_inside(i, j) for j in everyone if not late[j]) for i in everyone]
 
 
 def _subtract(
@@ -333,9 +323,8 @@ def _subtract(
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    pieces = _pieces(
-        [campaigns[i].accounts for i in wholes], tiers, [SUCCESSION in campaigns[i].ways for i in wholes]
-    )  # fmt: skip
+    chains = [is_chain(campaigns[i]) for i in wholes]
+    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, chains)
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
