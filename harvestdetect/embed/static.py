@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -113,25 +112,22 @@ class _Tokens:
     plain ASCII, and for all texts if it works in another way.
 
     Args:
-        tokenizer: a ``tokenizers.Tokenizer``.
+        tokenizer: a ``tokenizers.Tokenizer`` that truncates no text.
         first_direction: number of the first random direction, above those of all tokens.
     """
 
     def __init__(self, tokenizer: Any, *, first_direction: int) -> None:
         about = json.loads(tokenizer.to_str())
-        truncation = about["truncation"] or {"max_length": sys.maxsize // 4, "direction": "Right"}
         added = [token["content"] for token in about["added_tokens"]]
         self._tokenizer = tokenizer
         self._unknown = tokenizer.token_to_id(about["model"].get("unk_token") or "")
         self._first_direction = first_direction
         self._known = _Words(tokenizer, unknown=self._unknown, first_direction=first_direction)
-        self._bytes = 4 * int(truncation["max_length"])
         self._odd = re.compile("|".join(["[^\\t\\n\\r -~]", *map(re.escape, added)])).search
         self._simple = (
             about["normalizer"] in _BERT_NORMALIZERS
             and about["pre_tokenizer"] == {"type": "BertPreTokenizer"}
             and about["model"]["type"] == "WordPiece"
-            and truncation["direction"] == "Right"
             and not any(token["normalized"] for token in about["added_tokens"])
         )
 
@@ -139,7 +135,7 @@ class _Tokens:
         """The tokens of each text as the bytes of int32 numbers, without special tokens."""
         if len(self._known) > KNOWN_WORDS:
             self._known.clear()
-        known, odd, size = self._known.__getitem__, self._odd, self._bytes
+        known, odd = self._known.__getitem__, self._odd
         found: list[bytes] = []
         others: list[int] = []
         for i, text in enumerate(texts):
@@ -147,12 +143,12 @@ class _Tokens:
                 others.append(i)
                 found.append(b"")
             else:
-                found.append(b"".join(map(known, _WORDS(text.lower())))[:size])
+                found.append(b"".join(map(known, _WORDS(text.lower()))))
         asked = self._tokenizer.encode_batch_fast([texts[i] for i in others], add_special_tokens=False)
         for i, tokens in zip(others, asked, strict=True):
             found[i] = np.array(tokens.ids, np.int32).tobytes()
             if self._simple and (self._unknown in tokens.ids or has_runs(texts[i])):
-                own = b"".join([known(texts[i][a:b].casefold()) for a, b in token_spans(texts[i])])[:size]
+                own = b"".join([known(texts[i][a:b].casefold()) for a, b in token_spans(texts[i])])
                 if max(np.frombuffer(own, np.int32), default=0) >= self._first_direction:
                     found[i] = own
         return found
