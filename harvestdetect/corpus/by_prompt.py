@@ -21,6 +21,7 @@ __all__ = [
     "first_rows",
     "in_sorted",
     "longest_part_words",
+    "measured",
     "parts_by_prompt",
     "prompt_texts",
     "prompt_vectors",
@@ -295,14 +296,14 @@ def _longest(corpus: Corpus, segment: Ints32, row: Ints, place: Ints) -> Ints:
     """For each row of an ascending ``row``, the place of its longest segment; the first if several are equal."""
     several = np.flatnonzero(np.bincount(row)[row] > 1) if len(row) else row
     length = np.zeros(len(segment), np.int64)
-    length[several] = _measured(corpus, segment[several], len)
+    length[several] = measured(corpus, segment[several], len)
     order = np.lexsort((place, -length, row))
     first = np.ones(len(order), bool)
     first[1:] = row[order[1:]] != row[order[:-1]]
     return place[order[first]]
 
 
-def _measured(corpus: Corpus, segment: Ints32, measure: Callable[[str], int]) -> Ints:
+def measured(corpus: Corpus, segment: Ints32, measure: Callable[[str], int]) -> Ints:
     """A number for each segment that is computed from its text. Each text is read once."""
     distinct, back = np.unique(segment, return_inverse=True)
     found = np.zeros(len(distinct), np.int64)
@@ -318,6 +319,6 @@ def longest_part_words(corpus: Corpus, parts: PromptSegments, prompts: Ints32) -
     has = size > 0
     found = np.zeros(len(prompts), np.int64)
     if has.any():
-        words = _measured(corpus, _of_prompts(parts, prompts), count_words)
+        words = measured(corpus, _of_prompts(parts, prompts), count_words)
         found[has] = np.maximum.reduceat(words, (np.cumsum(size) - size)[has])
     return found

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments
+from harvestdetect.corpus.by_prompt import PromptSegments, measured
 from harvestdetect.data import SYSTEM, Corpus
 from harvestdetect.signatures.values import LENGTHS, SIGNS
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, ranges
@@ -22,8 +22,6 @@ from harvestdetect.util.words import count_words
 
 __all__ = ["Style", "affinity", "class_of_length", "has_signs", "read_style", "softened", "style_of"]
 
-TEXTS_AT_ONCE: Final = 4_096
-"""Texts in memory at a time."""
 STEPS: Final = 20
 """Parts of the whole to which shares are rounded."""
 ROUNDING: Final = 0.5 / STEPS
@@ -91,15 +89,11 @@ def read_style(corpus: Corpus, parts: PromptSegments, prompts: Ints) -> tuple[In
     segment, row = parts.segment[ranges(start, size)], np.repeat(np.arange(len(prompts)), size)
     mine = corpus.kind[segment] != SYSTEM
     segment, row = segment[mine], row[mine]
-    distinct, back = np.unique(segment, return_inverse=True)
-    long, bits = np.zeros(len(distinct), np.int64), np.zeros(len(distinct), np.int64)
-    for first in range(0, len(distinct), TEXTS_AT_ONCE):
-        for i, text in enumerate(corpus.text.take(distinct[first : first + TEXTS_AT_ONCE]), start=first):
-            long[i] = count_words(text)
-            bits[i] = _signs(text)
+    # both numbers are packed into one, so that each text is read once
+    both = measured(corpus, segment, lambda text: count_words(text) << len(SIGNS) | _signs(text))
     words, signs = np.zeros(len(prompts), np.int64), np.zeros(len(prompts), np.int64)
-    np.maximum.at(words, row, long[back])
-    np.bitwise_or.at(signs, row, bits[back])
+    np.maximum.at(words, row, both >> len(SIGNS))
+    np.bitwise_or.at(signs, row, both & ((1 << len(SIGNS)) - 1))
     return words, signs
 
 
