@@ -271,7 +271,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "BRIDGE": "arithmetic", "MERGES_AT_ONCE": "memory",
     },
     "cluster.views": {
-        "EDGES_AT_ONCE": "memory", "PARALLEL_POINTS": "speed",
+        "EDGES_AT_ONCE": "memory", "PARALLEL_TREES": "speed",
     },
     "corpus.account_fields": {"SHOWN": "display"},
     "corpus.skeletons": {"NEAR": "reading"},

@@ -37,7 +37,7 @@ from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 __all__ = ["Clustered", "carry_on", "cluster_view"]
 
 
-PARALLEL_POINTS: Final = 50_000
+PARALLEL_TREES: Final = 50_000
 """Number of points from which another process builds one of the trees. Starting it takes about a second."""
 EDGES_AT_ONCE: Final = 1 << 20
 """Neighbour entries per block. It bounds memory and changes no result."""
@@ -153,7 +153,7 @@ def cluster_view(
     first, *others = _channels(view, settings, neighbors.index.shape[1])
     known = _Work(neighbors=neighbors, core=core, postings=postings, settings=settings, with_reach=with_reach)
     waiting: list[Callable[[], list[Clustered]]]
-    if engine.workers > 1 and not engine.elsewhere and len(core) >= PARALLEL_POINTS:
+    if engine.workers > 1 and not engine.elsewhere and len(core) >= PARALLEL_TREES:
         # a tree is the work of one core
         work = engine.share(known)
         waiting = [engine.submit(_of_channel, work, channel) for channel in others]

@@ -63,7 +63,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "PARALLEL_CANDIDATES", 1)
     monkeypatch.setattr("harvestdetect.embed.elsewhere.PARALLEL_TEXTS", 1)
     monkeypatch.setattr("harvestdetect.cluster.forest_tasks.PARALLEL_POINTS", 1)
-    monkeypatch.setattr("harvestdetect.cluster.views.PARALLEL_POINTS", 1)
+    monkeypatch.setattr("harvestdetect.cluster.views.PARALLEL_TREES", 1)
 
 
 def found_on(engine: Engine | None, dump: Path, settings: Settings) -> Detection:
