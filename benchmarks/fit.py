@@ -69,8 +69,8 @@ UNKNOWN: Final = 0.2
 FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
 NATIVE_REVIEWS: Final = 4.0
-"""The same for innocent traffic as people and programs sent it, where nothing was planted. After candidates were merged
-and cleaned, a third of these were findings."""
+"""The same for innocent traffic as people and programs sent it, where nothing was planted. Candidates are merged and
+cleaned afterwards, so fewer of these are findings."""
 RARE: Final = ("study", "public-template")
 """Kinds of innocent groups that are not counted in these rates, and fitted with the weight :data:`LESS`. A study deals
 its items to strangers who send them like people, and users of a published template put ever new things into it. So does
@@ -346,8 +346,8 @@ def _stretched(ledger: Ledger, by: float, unseen: float) -> Ledger:
         weight = curve.weight * by
         bits = weight * np.array(curve.bits)
         bounded = -np.log2((1 - unseen) * np.exp2(-np.maximum(bits, 0.0)) + unseen)
-        told = np.where(bits > 0, bounded, bits) / weight
-        curves[id_] = replace(curve, weight=weight, bits=tuple(told.tolist()))
+        changed = np.where(bits > 0, bounded, bits) / weight
+        curves[id_] = replace(curve, weight=weight, bits=tuple(changed.tolist()))
     return replace(ledger, curves=curves, prior=ledger.prior * by)
 
 
