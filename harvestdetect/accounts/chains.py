@@ -47,7 +47,7 @@ def chains(
 ) -> tuple[list[Campaign], Refined]:
     """The candidates and the chains that they are pieces of; and the clusters with those of small pieces.
 
-    The pieces stay candidates: several campaigns may follow one another too, and then each says more by itself. A
+    The pieces stay candidates: a few campaigns may follow one another too, and then each says more by itself. A
     candidate is a part of a chain that has nearly all of its requests. The chain has the accounts and the requests of
     its pieces alone: accounts of a candidate that were active at another time are left out. A chain of which one
     candidate has nearly all adds nothing.
@@ -70,7 +70,7 @@ def chains(
     holders = overlaps.members([one.prompts for one in campaigns], len(corpus.prompts.account)).T.tocsr()
     found: list[Campaign] = []
     for chain in chained(pieces, corpus, source.parts, seed=seed):
-        prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
+        prompts = unique(np.concatenate([pieces[i].prompts for i in chain.pieces]))
         touched = [campaigns[i] for i in unique(holders[prompts].indices).tolist()]
         inside = [int(in_sorted(one.prompts, prompts).sum()) for one in touched]
         is_part = [count >= NEARLY_ALL * len(one.prompts) for count, one in zip(inside, touched, strict=True)]
@@ -91,7 +91,7 @@ def chains(
             added, refined = with_candidates([group], refined, source, volume=volume)
             parts += added
         whole = joined(parts, volume=volume)
-        found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
+        found.append(replace(whole, ways=(*whole.ways, SUCCESSION), stages=chain.stages))
     return [*campaigns, *found], refined
 
 

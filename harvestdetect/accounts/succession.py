@@ -5,7 +5,9 @@ that are not those of the template.
 
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
-* Two pieces *continue* each other if they have other accounts and their periods adjoin.
+* Two pieces *continue* each other if they have other accounts, their periods adjoin, and they are of one scale: about as
+  long, with about as many accounts and as many requests of each. Campaigns that happen to ask for the same things one
+  after the other hardly are.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -34,7 +36,7 @@ from harvestdetect.util.words import words
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Periods", "Piece", "chained", "distinct", "pieces_of"]
+__all__ = ["Chain", "Periods", "Piece", "chained", "distinct", "pieces_of"]
 
 DAY: Final = 86_400
 """Seconds of a day."""
@@ -47,7 +49,7 @@ OVERLAP: Final = 0.34
 days may not."""
 REACH: Final = 2
 """Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
-may not have been found. Chosen."""
+may not have been found. It is also how many times as long, or as large, as the other one of them may be. Chosen."""
 PAYLOADS: Final = 100
 """Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
 are less like those of others. Chosen, for speed."""
@@ -67,6 +69,15 @@ class Piece(NamedTuple):
     """int32[a], ascending."""
     prompts: Ints32
     """int32[q], ascending."""
+
+
+class Chain(NamedTuple):
+    """Pieces that continue one another."""
+
+    pieces: list[int]
+    """Their positions, ascending."""
+    stages: int
+    """How many of them followed one another without a common day."""
 
 
 def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
@@ -136,9 +147,9 @@ class Periods:
     """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
 
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
-        """bool[r, s]: whether the periods of two groups are short and adjoin or overlap little."""
+        """bool[r, s]: whether two groups have short periods, about as long, that adjoin or overlap little."""
         common, shorter, longer = self._common(rows, others)
-        near = -common <= REACH * longer
+        near = (-common <= REACH * longer) & (longer <= REACH * shorter)
         return np.asarray((common <= OVERLAP * shorter) & near & self.short[rows, None] & self.short[others])
 
     def coincide(self, rows: Ints, others: Ints) -> Bools:
@@ -155,8 +166,17 @@ class Periods:
         return common, np.minimum(length, other), np.maximum(length, other)
 
 
-def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
-    """Which groups are pieces of which chain: lists of two or more, ascending.
+    def stages(self, groups: Sequence[int]) -> int:
+        """The most periods of some groups that have no day in common."""
+        found, end = 0, int(self.first[groups].min()) - 1
+        for last, first in sorted(zip(self.last[groups].tolist(), self.first[groups].tolist(), strict=True)):
+            if first > end:
+                found, end = found + 1, last
+        return found
+
+
+def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[Chain]:
+    """The chains of two or more pieces.
 
     Args:
         groups: that may be pieces. They may overlap.
@@ -174,7 +194,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
     other = shared.share(compared, compared) < PART
-    follows = periods.adjoin(compared, compared) & other
+    follows = periods.adjoin(compared, compared) & other & _of_one_scale([groups[i] for i in compared])
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
     never = other[:, periods.short[compared] & dealt].all(axis=1)
@@ -188,7 +208,16 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     # a text and its senders, for example, may both be found
     same = shared.share(compared[linked], compared[linked]) >= MOST
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
-    return [[int(compared[i]) for i in component] for component in _components(links)]
+    found = [[int(compared[i]) for i in component] for component in _components(links)]
+    return [Chain(pieces, periods.stages(pieces)) for pieces in found]
+
+
+def _of_one_scale(groups: Sequence[Piece]) -> Bools:
+    """bool[g, g]: whether two groups have about as many accounts, and about as many requests of each of these."""
+    accounts = np.array([len(group.accounts) for group in groups], np.float64)
+    each = np.array([len(group.prompts) for group in groups]) / accounts
+    alike = [np.maximum(n[:, None], n) <= REACH * np.minimum(n[:, None], n) for n in (accounts, each)]
+    return np.asarray(alike[0] & alike[1])
 
 
 def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:

@@ -28,7 +28,7 @@ from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
-from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
+from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE, MOST, NEARLY_ALL
 from harvestdetect.util.arrays import Ints32, unique
 
 __all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
@@ -276,14 +276,15 @@ def _groups(
 def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[bool]) -> list[bool]:
     """Which candidates come after others because these say as much about the same accounts.
 
-    They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A chain comes
-    after its pieces instead if most of its accounts are in candidates that are no chains and have tiers as high: it may
-    be several campaigns, and each of them is found without the chain.
+    They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A short chain
+    comes after its pieces instead if most of its accounts are in candidates that are no chains and have tiers as high:
+    it may be several campaigns, and each of them is found without the chain.
 
     Args:
         accounts: int32[a] each.
         tiers: of each, as a place in ``TIERS``.
-        chains: whether each is a chain over time.
+        chains: whether each is a chain over time of fewer than :data:`~harvestdetect.util.amounts.MIN_SAMPLE` stages.
+            Two or three campaigns may begin and end one after the other by chance, more hardly do.
     """
     everyone = range(len(accounts))
 
@@ -312,8 +313,8 @@ def _subtract(
 
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
-    higher: a group of accounts that is another population was parted from the candidate before. A chain comes after its
-    pieces if most of its accounts are found without it.
+    higher: a group of accounts that is another population was parted from the candidate before. A chain of few stages
+    comes after its pieces if most of its accounts are found without it.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
@@ -323,7 +324,7 @@ def _subtract(
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    chains = [is_chain(campaigns[i]) for i in wholes]
+    chains = [is_chain(campaigns[i]) and campaigns[i].stages < MIN_SAMPLE for i in wholes]
     pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, chains)
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):

@@ -91,7 +91,7 @@ class Groups:
 
     def chains(self, order: np.ndarray[Any, np.dtype[np.int64]] | None = None) -> list[list[int]]:
         pieces, corpus, parts = self.built(order)
-        return chained(pieces, corpus, parts, seed=0)
+        return [chain.pieces for chain in chained(pieces, corpus, parts, seed=0)]
 
 
 def rotation(seed: int = 0, *, stages: int = 6) -> Groups:
@@ -106,6 +106,30 @@ def rotation(seed: int = 0, *, stages: int = 6) -> Groups:
 @pytest.mark.parametrize("seed", range(3))
 def test_pieces_with_other_accounts_and_templates_are_one_chain(seed: int) -> None:
     assert rotation(seed).chains() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_a_chain_knows_its_stages() -> None:
+    groups = rotation()
+    groups.add(1, 3, 6, template="t9a t9b")  # at the same time as another piece
+    pieces, corpus, parts = groups.built()
+    (chain,) = chained(pieces, corpus, parts, seed=0)
+    assert len(chain.pieces) == 7
+    assert chain.stages == 6
+
+
+@pytest.mark.parametrize(
+    ("days", "accounts", "times", "linked"), [(3, 6, 1, True), (9, 6, 1, False), (3, 18, 1, False), (3, 6, 3, False)]
+)
+def test_only_pieces_of_one_scale_continue_each_other(days: int, accounts: int, times: int, linked: bool) -> None:
+    groups = Groups()
+    groups.add(1, 0, 3, template="t0a t0b")
+    for _ in range(times):  # each time as many requests of the same accounts
+        groups.add(1, 3, 3 + days, template="t1a t1b", accounts=list(range(ACCOUNTS, ACCOUNTS + accounts)))
+    for row in groups.rows:
+        row.group = min(row.group, 1)
+    groups.count = 2
+    groups.background()
+    assert groups.chains() == ([[0, 1]] if linked else [])
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
@@ -190,7 +214,7 @@ def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
     groups.background()
     pieces, corpus, parts = groups.built()
     found = chained(pieces, corpus, parts, seed=0)
-    assert [np.unique(np.concatenate([pieces[i].accounts for i in chain])).tolist() for chain in found] == [
+    assert [np.unique(np.concatenate([pieces[i].accounts for i in chain.pieces])).tolist() for chain in found] == [
         [*first, *second, *third]
     ]
 
