@@ -211,6 +211,20 @@ def _grammar_reworded(scene: Scene, campaign: Campaign) -> Writer:
     return lambda number, accounts: reword(phrasing, scene.rng).replace("{x}", next(items))
 
 
+def _own_wording(scene: Scene, campaign: Campaign) -> Writer:
+    """Each account has one wording of the instruction before all of its items."""
+    phrasing = scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
+    items = scene.items.deal(scene.items.subjects(2))
+    wordings: dict[int, str] = {}
+
+    def write(number: int, accounts: int) -> Prompt:
+        if number not in wordings:
+            wordings[number] = reword(phrasing, scene.rng)
+        return wordings[number].replace("{x}", next(items))
+
+    return write
+
+
 def _languages(scene: Scene, campaign: Campaign) -> Writer:
     every = sorted({language for one in scene.texts.parallel for language in one})
     chosen = scene.rng.sample(every, min(TONGUES, len(every)))
@@ -262,4 +276,5 @@ _WRITERS: Final[Mapping[str, Callable[[Scene, Campaign], Writer]]] = {
     "one-prompt-bare": _one_prompt,
     "small": _small,
     "low-share": _low_share,
+    "own-wording": _own_wording,
 }

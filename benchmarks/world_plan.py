@@ -75,6 +75,9 @@ CAMPAIGNS: Final[Mapping[str, Kind]] = {
     ),
     "small": Kind(what="25 accounts with eight prompts each", accounts=25, each=8, share=(0.5, 0.8)),
     "low-share": Kind(what="a tenth to a seventh of the traffic", accounts=60, each=5, share=(0.10, 0.15)),
+    "own-wording": Kind(
+        what="one instruction, which each account words in its own way", accounts=60, each=9, share=(0.5, 0.8)
+    ),
 }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ that are not those of the template.
 
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
-* Two pieces *continue* each other if they have other accounts, their periods adjoin, and they are of one scale: about as
-  long, with about as many accounts and as many requests of each. Campaigns that happen to ask for the same things one
-  after the other hardly are.
+* Two pieces *continue* each other if they have other accounts, their periods adjoin, and they are of one scale: about
+  as long, with about as many accounts and as many requests of each. Campaigns that happen to ask for the same things
+  one after the other hardly are.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -164,7 +164,6 @@ class Periods:
         length, other = last - first + 1, self.last[others] - self.first[others] + 1
         common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1
         return common, np.minimum(length, other), np.maximum(length, other)
-
 
     def stages(self, groups: Sequence[int]) -> int:
         """The most periods of some groups that have no day in common."""

@@ -231,7 +231,10 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="product", label="a product's fixed template behind many customers", test=_product,
-        rows=("own_subjects", "own_within", "own_within_loose", "own_beyond", "own_beyond_loose"),
+        rows=(
+            *("own_subjects", "own_within", "own_within_loose", "own_beyond", "own_beyond_loose"),
+            *("own_nearest", "own_nearest_loose"),
+        ),
     ),
     Explanation(
         id="community", label="a community with a common interest", test=_community,
@@ -243,7 +246,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="one_organisation", label="one organisation (class, team, batch)", test=_one_organisation,
-        rows=("one_organisation", "one_network"),
+        rows=("one_organisation", "one_network", "one_payer"),
     ),
     Explanation(id="event", label="an event or deadline", test=_event, rows=("days",)),
 )  # fmt: skip

@@ -166,6 +166,14 @@ _STRUCTURE: Final = (
         clause="their requests are dealt from one list",
         min_data=f"{MIN_COMPARED} pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
     ),
+    # of the family structure: who hands out a list of work also says when it begins, so both are one fact
+    Measure(
+        id="common_start", family="structure", label="common start", tail="low",
+        take=lambda c, x: common_start(
+            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
+        ),
+        clause="they started together", min_data=_TIMES, source=_OWN,
+    ),
     Measure(
         id="focus", family="structure", label="focus", tail="high",
         closer_look=True, take=lambda c, x: focus(c.groups, x.scan.vectors), min_data=f"two members; {_GROUPS}",
@@ -200,13 +208,6 @@ _TIME: Final = (
         id="steady_days", family="time", label="steady days", tail="low",
         take=lambda c, _: tempo.steady_days(c.timed), clause="the daily volume is steady", min_data=_TIMES,
         source=f"variance-to-mean ratio; {_OWN}",
-    ),
-    Measure(
-        id="common_start", family="time", label="common start", tail="low",
-        take=lambda c, x: common_start(
-            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
-        ),
-        clause="they started together", min_data=_TIMES, source=_OWN,
     ),
     Measure(
         id="same_hours", family="time", label="same hours", tail="high",

@@ -18,7 +18,7 @@ from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.evidence.nulls import compared_prompts
+from harvestdetect.evidence.own_data import Compared, nearest_excess
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
@@ -40,6 +40,8 @@ NEAREST_AMONG: Final = 256
 """Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
 SAME: Final = 1e-3
 """Mean distance of prompts that are all the same but for rounding."""
+LOOSE: Final = "_loose"
+"""Ends the id of a reading of candidates without a template."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -52,6 +54,8 @@ class ReadingInputs:
     context: MeasureContext
     explained: ExplanationInputs
     """The values that benign explanations are tested on."""
+    compared: Compared
+    """The prompts that readings of data of the accounts' own compare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +105,10 @@ def _uneven_share(inputs: ReadingInputs) -> float | None:
     return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
 
 
-def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
-    """The prompts that are compared, and the member of each: without other accounts, those of the candidate itself."""
-    groups = inputs.candidate.groups
-    if groups is not None:
-        return groups.own, groups.member
-    return compared_prompts(inputs.candidate.trimmed.prompts, inputs.context.scan.corpus.prompts.account)
-
-
 def _own_within(inputs: ReadingInputs) -> float | None:
     """How much more alike two prompts of one account are than two of different accounts, within the templates."""
-    rows, member = _compared(inputs)
-    campaign = inputs.candidate.trimmed
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
-    return own_excess(inputs.context.scan.vectors, rows, member, cluster)
+    one = inputs.compared
+    return own_excess(one.vectors, one.member, one.cluster)
 
 
 def _own_beyond(inputs: ReadingInputs) -> float | None:
@@ -123,13 +117,16 @@ def _own_beyond(inputs: ReadingInputs) -> float | None:
     So an account with one language of its own is not taken for one with data, nor is one that has each template for
     some days. Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
     """
-    rows, member = _compared(inputs)
-    if len(rows) < SUBJECTS * MIN_SAMPLE:
+    one = inputs.compared
+    if len(one.member) < SUBJECTS * MIN_SAMPLE:
         return None
-    campaign = inputs.candidate.trimmed
-    subject = _subjects(unit(np.asarray(inputs.context.scan.vectors[rows], np.float32)))
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
-    return own_excess(inputs.context.scan.vectors, rows, member, cluster * SUBJECTS + subject)
+    return own_excess(one.vectors, one.member, one.cluster * SUBJECTS + _subjects(unit(one.vectors)))
+
+
+def _own_nearest(inputs: ReadingInputs) -> float | None:
+    """How much more alike two prompts of one account are than prompts of it and of the accounts nearest to it."""
+    one = inputs.compared
+    return nearest_excess(one.vectors, one.member, one.cluster)
 
 
 def _subjects(vectors: Floats32) -> Ints:
@@ -152,16 +149,15 @@ def _near_copies(inputs: ReadingInputs) -> float | None:
     Pairs of a cluster are compared, so what a template has in common does not count. Accounts that send the same items
     in their own words, such as a class, have near copies among prompts that are far apart.
     """
-    rows, member = _compared(inputs)
-    if len(rows) < MIN_COMPARED:
+    compared = inputs.compared
+    member = compared.member
+    if len(member) < MIN_COMPARED:
         return None
-    campaign = inputs.candidate.trimmed
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
     found = []
-    for one in np.unique(cluster).tolist():
-        inside = np.flatnonzero(cluster == one)
+    for one in np.unique(compared.cluster).tolist():
+        inside = np.flatnonzero(compared.cluster == one)
         some = inside[np.unique(np.linspace(0, len(inside) - 1, NEAREST_AMONG).astype(np.int64))]
-        vectors = unit(np.asarray(inputs.context.scan.vectors[rows[some]], np.float32))
+        vectors = unit(compared.vectors[some])
         far = np.clip(1 - vectors @ vectors.T, 0.0, None)
         other = member[some][:, None] != member[some]
         shown = other.any(axis=1)
@@ -244,6 +240,21 @@ _TEXT: Final = (
 )  # fmt: skip
 """The readings of the family text."""
 
+
+def _own(id_: str, take: Callable[[ReadingInputs], float | None], label: str) -> tuple[Reading, Reading]:
+    """A reading of data of the accounts' own as two rows: with a template and without one it says different things."""
+    return (
+        Reading(
+            id=id_, speaks="low", family="structure", label=label.format(template=", with a template"),
+            take=lambda x: take(x) if x.explained.templated else None,
+        ),
+        Reading(
+            id=id_ + LOOSE, speaks="low", family="structure", label=label.format(template=", no template"),
+            take=lambda x: None if x.explained.templated else take(x),
+        ),
+    )  # fmt: skip
+
+
 _STRUCTURE: Final = (
     Reading(
         id="load", speaks="low", family="structure", label="unevenness of the load",
@@ -260,25 +271,9 @@ _STRUCTURE: Final = (
         id="shared_items", speaks="low", family="structure",
         label="the same items in each account, against a shuffle", take=_shared_items,
     ),
-    # with a template and without one they say different things, so they are rows of their own
-    Reading(
-        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template",
-        take=lambda x: _own_within(x) if x.explained.templated else None,
-    ),
-    Reading(
-        id="own_within_loose", speaks="low", family="structure", label="subjects of the accounts' own, no template",
-        take=lambda x: None if x.explained.templated else _own_within(x),
-    ),
-    Reading(
-        id="own_beyond", speaks="low", family="structure",
-        label="subjects of the accounts' own within a template and a language",
-        take=lambda x: _own_beyond(x) if x.explained.templated else None,
-    ),
-    Reading(
-        id="own_beyond_loose", speaks="low", family="structure",
-        label="subjects of the accounts' own within a cluster and a language, no template",
-        take=lambda x: None if x.explained.templated else _own_beyond(x),
-    ),
+    *_own("own_within", _own_within, "subjects of the accounts' own{template}"),
+    *_own("own_beyond", _own_beyond, "subjects of the accounts' own within a language{template}"),
+    *_own("own_nearest", _own_nearest, "subjects of the accounts' own beside the nearest accounts{template}"),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,
     ),
@@ -308,6 +303,10 @@ _INFRASTRUCTURE: Final = (
     Reading(
         id="one_network", speaks="low", family="infrastructure", label="accounts in one network",
         take=lambda x: _beyond(x, "network"),
+    ),
+    Reading(
+        id="one_payer", speaks="low", family="infrastructure", label="accounts with one means of payment",
+        take=lambda x: _beyond(x, "payment"),
     ),
 )  # fmt: skip
 """The readings of the family infrastructure."""
