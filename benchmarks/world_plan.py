@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["CAMPAIGNS", "INNOCENTS", "ONE_PROMPT", "SIGNALS", "Campaign", "Innocent", "Plan", "World", "plan"]
+__all__ = ["CAMPAIGNS", "FIELDS", "INNOCENTS", "ONE_PROMPT", "SIGNALS", "Campaign", "Innocent", "Plan", "World", "plan"]
 
 World: TypeAlias = Literal["api", "adaptive"]
 Manner: TypeAlias = Literal["machine", "mixed", "person"]
@@ -26,6 +26,10 @@ SPARE: Final = 400
 """Rows of lending accounts beyond that, because draws vary."""
 SIGNALS: Final = ("network", "payment", "email", "client", "birth")
 """What accounts of a campaign may have in common."""
+FIELDS: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "created_at", "model")
+"""What a provider may know about an account besides its prompts."""
+LOGGED: Final = 0.75
+"""Probability that the log of a world with metadata has a field."""
 ONE_PROMPT: Final = ("one-prompt", "one-prompt-bare")
 """Campaigns of one or two prompts an account."""
 
@@ -133,6 +137,8 @@ class Plan:
     rows: int
     campaigns: tuple[Campaign, ...]
     innocents: tuple[Innocent, ...]
+    fields: tuple[str, ...]
+    """Of :data:`FIELDS`: those that the log has."""
 
     @property
     def lent(self) -> int:
@@ -206,8 +212,8 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True, crowd: in
         world: which.
         rows: of the world, about.
         seed: of every draw.
-        metadata: whether rows have more fields than account, time and prompt. Without, a queue dealt over many keys
-            of one bill is the same traffic as a campaign's and is left out.
+        metadata: whether rows have more fields than account, time and prompt; which ones is drawn. Without, a queue
+            dealt over many keys of one bill is the same traffic as a campaign's and is left out.
         crowd: if not 0, the world has no campaign, and as many times the number of innocent groups.
     """
     rng = random.Random(f"{world}-{seed}-plan")
@@ -224,7 +230,11 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True, crowd: in
                 size = 3 * next(c.accounts for c in campaigns if c.kind == "behind-framework") / scale
             least = 2 if kind == "nightly" else 4
             innocents.append(Innocent(kind=kind, number=number + 1, accounts=max(least, round(size * scale))))
-    return Plan(world=world, rows=rows, campaigns=() if crowd else campaigns, innocents=tuple(innocents))
+    logs = random.Random(f"{world}-{seed}-fields")
+    fields = tuple(name for name in FIELDS if metadata and logs.random() < LOGGED)
+    return Plan(
+        world=world, rows=rows, campaigns=() if crowd else campaigns, innocents=tuple(innocents), fields=fields
+    )  # fmt: skip
 
 
 def _campaign(name: str, world: World, scale: float, rng: random.Random) -> Campaign:

@@ -34,7 +34,7 @@ from benchmarks.real_texts import Half
 from benchmarks.sources import NotEnough
 from benchmarks.world_campaigns import plant_campaigns
 from benchmarks.world_innocents import plant_innocents
-from benchmarks.world_plan import World, plan
+from benchmarks.world_plan import FIELDS, World, plan
 from benchmarks.world_scene import open_scene
 from benchmarks.world_scores import compared, score, tables
 from benchmarks.world_sources import data_missing, toy_sources, world_sources
@@ -76,9 +76,12 @@ def lay(
     for trace in scene.aside:
         scene.ground.own(scene.open(), trace)
     ids = scene.ground.identities
-    if ids is None or not scene.is_api:
-        return finish(scene.ground)
-    return finish(scene.ground, identity=lambda: ids.ordinary(program=True))
+    found = finish(scene.ground, identity=lambda: ids.ordinary(program=True) if ids and scene.is_api else None)
+    for row in found.rows:
+        for name in FIELDS:
+            if name not in planned.fields:
+                row.pop(name, None)
+    return found
 
 
 def scanned(dump: Path, folder: Path, *, encoder: str, checkout: Path = ROOT) -> dict[str, Any]:

@@ -330,8 +330,8 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
         members: int32[a], ascending, distinct.
 
     Returns:
-        for ``org``, ``asn``, ``network`` and ``payment``, among the members with it known; a field that no member has is
-        left out.
+        for ``org``, ``asn``, ``network`` and ``payment``, among the members with it known; a field that no member has
+        is left out.
     """
     found = {}
     for name in ("org", "asn", "network", "payment"):

@@ -11,11 +11,11 @@ from typing import Any, get_args
 
 import pytest
 
-from benchmarks import worlds
+from benchmarks import world_plan, worlds
 from benchmarks.planting import PlantedDump
 from benchmarks.real_texts import Half
 from benchmarks.sources import WINDOW
-from benchmarks.world_plan import CAMPAIGNS, INNOCENTS, ONE_PROMPT, World, plan
+from benchmarks.world_plan import CAMPAIGNS, FIELDS, INNOCENTS, ONE_PROMPT, World, plan
 from benchmarks.world_scene import Items
 from benchmarks.world_scores import ONE, OTHERS, compared, score, tables
 from benchmarks.world_sources import COMMON, WorldSources, data_missing, half_of, rows_of_half, world_sources
@@ -60,10 +60,19 @@ def test_a_seed_gives_the_same_world(laid: tuple[World, PlantedDump]) -> None:
 
 def test_without_metadata_there_are_three_fields(laid: tuple[World, PlantedDump]) -> None:
     world, dump = laid
-    assert {"ip", "org", "created_at"} <= set(dump.rows[0])
+    assert {key for row in dump.rows for key in row} > {"account", "timestamp", "prompt"}
     plain = lay(world, half="tuning", seed=3, rows=ROWS, data=None, metadata=False)
     assert {key for row in plain.rows for key in row} == {"account", "timestamp", "prompt"}
     assert not any(row["name"].startswith("queue") for row in plain.truth)
+
+
+def test_the_log_of_a_world_has_some_of_the_fields() -> None:
+    found = {plan("api", rows=ROWS, seed=f"tuning-{seed}").fields for seed in range(8)}
+    assert len(found) > 4
+    assert any(set(fields) < set(FIELDS) for fields in found)
+    fields = plan("api", rows=ROWS, seed="tuning-3").fields
+    dump = lay("api", half="tuning", seed=3, rows=ROWS, data=None)
+    assert {key for row in dump.rows for key in row} == {"account", "timestamp", "prompt", *fields}
 
 
 @pytest.mark.parametrize("world", get_args(World))
@@ -74,7 +83,8 @@ def test_a_crowd_has_more_innocent_groups_and_no_campaign(world: World) -> None:
     assert len(dump.truth) > 2 * len(once.innocents)
 
 
-def test_half_of_the_accounts_with_one_prompt_share_rare_values() -> None:
+def test_half_of_the_accounts_with_one_prompt_share_rare_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world_plan, "LOGGED", 1.0)
     dump = lay("api", half="tuning", seed=3, rows=12_000, data=None)
     first = {row["account"]: row for row in reversed(dump.rows)}
     truth = {row["name"]: row["accounts"] for row in dump.truth}
