@@ -25,7 +25,7 @@ from harvestdetect.template.refine import Refined
 from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
-__all__ = ["SUCCESSION", "chains", "is_chain"]
+__all__ = ["SUCCESSION", "chains", "is_chain", "is_short_chain"]
 
 SUCCESSION: Final[Way] = "succession"
 """The way in which a chain was found."""
@@ -34,6 +34,14 @@ SUCCESSION: Final[Way] = "succession"
 def is_chain(campaign: Campaign) -> bool:
     """Whether a candidate is a chain over time."""
     return SUCCESSION in campaign.ways
+
+
+def is_short_chain(campaign: Campaign) -> bool:
+    """Whether a candidate is a chain of so few stages that it may be several campaigns.
+
+    Two or three campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
+    """
+    return is_chain(campaign) and campaign.stages < MIN_SAMPLE
 
 
 def chains(

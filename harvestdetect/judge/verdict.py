@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.accounts.chains import is_chain
+from harvestdetect.accounts.chains import is_chain, is_short_chain
 from harvestdetect.accounts.overlaps import overlaps
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
@@ -28,7 +28,7 @@ from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
-from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE, MOST, NEARLY_ALL
+from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
 from harvestdetect.util.arrays import Ints32, unique
 
 __all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
@@ -283,8 +283,7 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[b
     Args:
         accounts: int32[a] each.
         tiers: of each, as a place in ``TIERS``.
-        chains: whether each is a chain over time of fewer than :data:`~harvestdetect.util.amounts.MIN_SAMPLE` stages.
-            Two or three campaigns may begin and end one after the other by chance, more hardly do.
+        chains: whether each is a short chain, see :func:`harvestdetect.accounts.chains.is_short_chain`.
     """
     everyone = range(len(accounts))
 
@@ -324,7 +323,7 @@ def _subtract(
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    chains = [is_chain(campaigns[i]) and campaigns[i].stages < MIN_SAMPLE for i in wholes]
+    chains = [is_short_chain(campaigns[i]) for i in wholes]
     pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, chains)
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):

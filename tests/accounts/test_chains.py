@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harvestdetect.accounts import succession
-from harvestdetect.accounts.chains import SUCCESSION, chains
+from harvestdetect.accounts.chains import SUCCESSION, chains, is_short_chain
 from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Campaign
@@ -115,6 +115,15 @@ def test_a_chain_knows_its_stages() -> None:
     (chain,) = chained(pieces, corpus, parts, seed=0)
     assert len(chain.pieces) == 7
     assert chain.stages == 6
+
+
+@pytest.mark.parametrize(("ways", "stages", "short"), [
+    (("texts", "succession"), 2, True), (("accounts", "succession"), 4, True), (("texts", "succession"), 5, False),
+    (("texts",), 0, False),
+])  # fmt: skip
+def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], stages: int, short: bool) -> None:
+    campaign: Any = SimpleNamespace(ways=ways, stages=stages)
+    assert is_short_chain(campaign) == short
 
 
 @pytest.mark.parametrize(

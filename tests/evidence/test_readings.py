@@ -11,6 +11,7 @@ import pytest
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
+from harvestdetect.evidence.own_data import Compared
 from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
@@ -64,15 +65,20 @@ def inputs(
         reference=SimpleNamespace(
             sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
         ),
-        scan=SimpleNamespace(
-            corpus=SimpleNamespace(prompts=columns),
-            vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
-        ),
+        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=columns)),
     )
     candidate: Any = SimpleNamespace(trimmed=campaign, groups=groups)
-    return ReadingInputs(
-        candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained})
+    rows, member = (np.arange(prompts), columns.account[:prompts]) if groups is None else (groups.own, groups.member)
+    compared = Compared(
+        rows=rows,
+        member=np.asarray(member, np.int64),
+        cluster=campaign.prompt_cluster.astype(np.int64),
+        vectors=np.zeros((prompts, 4), np.float32) if vectors is None else np.asarray(vectors, np.float32),
     )
+    return ReadingInputs(
+        candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained}),
+        compared=compared,
+    )  # fmt: skip
 
 
 def taken(id_: str, **values: Any) -> float | None:
@@ -209,19 +215,6 @@ def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it
     assert taken("own_within") is None
 
 
-def test_the_accounts_own_subjects_are_read_without_other_accounts_too() -> None:
-    groups = linked(24, 10)
-    with_groups, without = (
-        taken(
-            "own_within", prompts=240, account=groups.member, groups=some,
-            vectors=near(groups.member, groups.member, own=2.0),
-        )
-        for some in (groups, None)
-    )  # fmt: skip
-    assert without is not None
-    assert without == pytest.approx(with_groups)
-
-
 def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
     groups = linked(24, 10)
     language = groups.member % SUBJECTS
@@ -240,23 +233,23 @@ def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
 def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
     member = np.array([0, 0, 1, 1])
     vectors = near(member, member, own=1.0)
-    assert own_excess(vectors, np.arange(4), member, np.zeros(4, np.int32)) is None
+    assert own_excess(vectors, member, np.zeros(4, np.int32)) is None
     pairs = 2 * MIN_COMPARED
     member = np.repeat(np.arange(pairs // 2), 2)
-    assert own_excess(near(member, member * 0, own=1.0), np.arange(pairs), member, member * 0) is not None
+    assert own_excess(near(member, member * 0, own=1.0), member, member * 0) is not None
 
 
 def test_prompts_with_one_vector_say_nothing_of_one_s_own() -> None:
     member = np.repeat(np.arange(60), 4)
     same = np.tile(near(member[:1], member[:1], own=1.0), (len(member), 1))
-    assert own_excess(same, np.arange(len(member)), member, member * 0) is None
+    assert own_excess(same, member, member * 0) is None
     # beside a template whose prompts vary, they do not count
     varied = near(member, member, own=2.0)
+    order = np.argsort(np.tile(member, 2), kind="stable")
     both = own_excess(
-        np.concatenate((same, varied)), np.argsort(np.tile(member, 2), kind="stable"), np.sort(np.tile(member, 2)),
-        np.repeat([0, 1], len(member))[np.argsort(np.tile(member, 2), kind="stable")],
-    )  # fmt: skip
-    assert both == own_excess(varied, np.arange(len(member)), member, member * 0)
+        np.concatenate((same, varied))[order], np.tile(member, 2)[order], np.repeat([0, 1], len(member))[order]
+    )
+    assert both == own_excess(varied, member, member * 0)
 
 
 # ---------------------------------------------------------------- time
@@ -282,7 +275,8 @@ def test_how_far_accounts_gather_does_not_depend_on_their_number() -> None:
     assert taken("one_organisation", accounts=range(3), shares={"org": 1.0}) is None
     assert taken("one_network", accounts=range(10), shares={"network": 0.1}) == pytest.approx(0)
     assert taken("one_network", accounts=range(10), shares={"network": 0.55}) == pytest.approx(0.5)
-    for id_ in ("one_organisation", "one_network"):
+    assert taken("one_payer", accounts=range(10), shares={"payment": 1.0}) == pytest.approx(1)
+    for id_ in ("one_organisation", "one_network", "one_payer"):
         assert taken(id_, shares={}) is None
 
 
