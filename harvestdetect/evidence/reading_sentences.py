@@ -52,14 +52,6 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "own_within_loose": lambda x: (
         f"Apart from what it repeats, two prompts of one account are {_more(x)} than two of different accounts."
     ),
-    "own_beyond": lambda x: (
-        f"Within a template and a subject, and apart from what it repeats, two prompts of one account are {_more(x)} "
-        "than two of different accounts."
-    ),
-    "own_beyond_loose": lambda x: (
-        f"Within a subject, and apart from what it repeats, two prompts of one account are {_more(x)} than two of "
-        "different accounts."
-    ),
     "own_nearest": lambda x: (
         f"Within a template, and apart from what it repeats, two prompts of one account are {_more(x)} than those of "
         "the accounts nearest to it."

@@ -22,8 +22,8 @@ from harvestdetect.evidence.own_data import Compared, nearest_excess
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
-from harvestdetect.util.arrays import Floats32, Ints, unit
+from harvestdetect.util.amounts import FEW, MOST
+from harvestdetect.util.arrays import unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
@@ -42,8 +42,6 @@ SAME: Final = 1e-3
 """Mean distance of prompts that are all the same but for rounding."""
 LOOSE: Final = "_loose"
 """Ends the id of a reading of candidates without a template."""
-SUBJECTS: Final = 12
-"""Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,36 +109,10 @@ def _own_within(inputs: ReadingInputs) -> float | None:
     return own_excess(one.vectors, one.member, one.cluster)
 
 
-def _own_beyond(inputs: ReadingInputs) -> float | None:
-    """The same within coarse subjects of each template.
-
-    So an account with one language of its own is not taken for one with data, nor is one that has each template for
-    some days. Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
-    """
-    one = inputs.compared
-    if len(one.member) < SUBJECTS * MIN_SAMPLE:
-        return None
-    return own_excess(one.vectors, one.member, one.cluster * SUBJECTS + _subjects(unit(one.vectors)))
-
-
 def _own_nearest(inputs: ReadingInputs) -> float | None:
     """How much more alike two prompts of one account are than prompts of it and of the accounts nearest to it."""
     one = inputs.compared
     return nearest_excess(one.vectors, one.member, one.cluster)
-
-
-def _subjects(vectors: Floats32) -> Ints:
-    """int64[t]: the subject of each of float32[t, d] unit vectors, 0 to :data:`SUBJECTS` - 1."""
-    centres = [vectors.mean(axis=0)]
-    nearest = vectors @ centres[0]
-    for _ in range(SUBJECTS):
-        centres.append(vectors[int(nearest.argmin())])
-        nearest = np.maximum(nearest, vectors @ centres[-1])
-    table = np.array(centres[1:])
-    for _ in range(5):
-        of = (vectors @ table.T).argmax(axis=1)
-        table = unit(np.array([vectors[of == i].sum(axis=0) if (of == i).any() else table[i] for i in range(SUBJECTS)]))
-    return np.asarray((vectors @ table.T).argmax(axis=1), np.int64)
 
 
 def _near_copies(inputs: ReadingInputs) -> float | None:
@@ -272,7 +244,6 @@ _STRUCTURE: Final = (
         label="the same items in each account, against a shuffle", take=_shared_items,
     ),
     *_own("own_within", _own_within, "subjects of the accounts' own{template}"),
-    *_own("own_beyond", _own_beyond, "subjects of the accounts' own within a language{template}"),
     *_own("own_nearest", _own_nearest, "subjects of the accounts' own beside the nearest accounts{template}"),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,

@@ -12,10 +12,10 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.own_data import Compared
-from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE
+from harvestdetect.util.amounts import FEW
 from harvestdetect.util.arrays import Ints, Vectors
 
 TAKE = {reading.id: reading.take for reading in READINGS}
@@ -215,19 +215,18 @@ def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it
     assert taken("own_within") is None
 
 
-def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
+def test_one_language_for_each_account_is_no_data_of_its_own_beside_the_nearest_accounts() -> None:
     groups = linked(24, 10)
-    language = groups.member % SUBJECTS
+    language = groups.member % 3
     dealt, owned = (
-        taken("own_beyond", prompts=240, account=groups.member, groups=groups,
+        taken("own_nearest", prompts=240, account=groups.member, groups=groups,
               vectors=near(groups.member, language, own=own))
         for own in (0.0, 2.0)
     )  # fmt: skip
     assert dealt is not None
     assert owned is not None
-    assert abs(dealt) < 0.05 < owned
-    few = linked(SUBJECTS, MIN_SAMPLE - 1)
-    assert taken("own_beyond", groups=few, account=few.member, vectors=near(few.member, few.member, own=1.0)) is None
+    assert abs(dealt) < 0.05 < 0.2 < owned
+    assert taken("own_nearest_loose", prompts=240, account=groups.member, groups=groups) is None
 
 
 def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
