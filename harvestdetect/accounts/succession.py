@@ -6,8 +6,8 @@ that are not those of the template.
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
 * Two pieces *continue* each other if they have other accounts, their periods adjoin, and they are of one scale: about
-  as long, with about as many accounts and as many requests of each. Campaigns that happen to ask for the same things
-  one after the other hardly are.
+  as many accounts, in all and a day, and about as many requests of each. Campaigns that happen to ask for the same
+  things one after the other hardly are.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -44,12 +44,12 @@ GAP: Final = 0.01
 """Probability of a gap in time that divides a group. Chosen."""
 SHORT: Final = 0.3
 """Longest period of a piece, as a share of that of the whole dump. Chosen."""
-OVERLAP: Final = 0.34
-"""Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
-days may not."""
 REACH: Final = 2
 """Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
-may not have been found. It is also how many times as long, or as large, as the other one of them may be. Chosen."""
+may not have been found. Chosen."""
+ONE_SCALE: Final = 1.5
+"""Greatest ratio between the accounts of two pieces that continue each other, between their accounts a day, and between
+the requests of an account. Chosen on tuning worlds: with 2, chains of ten stages took in whole campaigns."""
 PAYLOADS: Final = 100
 """Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
 are less like those of others. Chosen, for speed."""
@@ -147,15 +147,15 @@ class Periods:
     """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
 
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
-        """bool[r, s]: whether two groups have short periods, about as long, that adjoin or overlap little."""
+        """bool[r, s]: whether the periods of two groups are short and adjoin, or have less than half in common."""
         common, shorter, longer = self._common(rows, others)
-        near = (-common <= REACH * longer) & (longer <= REACH * shorter)
-        return np.asarray((common <= OVERLAP * shorter) & near & self.short[rows, None] & self.short[others])
+        near = -common <= REACH * longer
+        return np.asarray((common < MOST * shorter) & near & self.short[rows, None] & self.short[others])
 
     def coincide(self, rows: Ints, others: Ints) -> Bools:
-        """bool[r, s]: whether the periods of two groups are short and overlap more than a little."""
+        """bool[r, s]: whether the periods of two groups are short and have half or more in common."""
         common, shorter, _ = self._common(rows, others)
-        return np.asarray((common > OVERLAP * shorter) & self.short[rows, None] & self.short[others])
+        return np.asarray((common >= MOST * shorter) & self.short[rows, None] & self.short[others])
 
     def _common(self, rows: Ints, others: Ints) -> tuple[Ints, Ints, Ints]:
         """int64[r, s] each: the days that two periods have in common, or less 1 the days between them; the length of
@@ -193,7 +193,11 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
     other = shared.share(compared, compared) < PART
-    follows = periods.adjoin(compared, compared) & other & _of_one_scale([groups[i] for i in compared])
+    follows = (
+        periods.adjoin(compared, compared)
+        & other
+        & _of_one_scale([groups[i] for i in compared], periods.last[compared] - periods.first[compared] + 1)
+    )
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
     never = other[:, periods.short[compared] & dealt].all(axis=1)
@@ -211,12 +215,18 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     return [Chain(pieces, periods.stages(pieces)) for pieces in found]
 
 
-def _of_one_scale(groups: Sequence[Piece]) -> Bools:
-    """bool[g, g]: whether two groups have about as many accounts, and about as many requests of each of these."""
+def _of_one_scale(groups: Sequence[Piece], days: Ints) -> Bools:
+    """bool[g, g]: whether two groups have about as many accounts, in all and a day, and as many requests of each.
+
+    Args:
+        groups: g groups.
+        days: int64[g]: length of their periods; 0 if it is not known.
+    """
     accounts = np.array([len(group.accounts) for group in groups], np.float64)
     each = np.array([len(group.prompts) for group in groups]) / accounts
-    alike = [np.maximum(n[:, None], n) <= REACH * np.minimum(n[:, None], n) for n in (accounts, each)]
-    return np.asarray(alike[0] & alike[1])
+    scales = np.stack((accounts, accounts / np.maximum(days, 1), each))
+    larger, smaller = np.maximum(scales[:, :, None], scales[:, None]), np.minimum(scales[:, :, None], scales[:, None])
+    return np.asarray((larger <= ONE_SCALE * smaller).all(axis=0))
 
 
 def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:

@@ -127,7 +127,8 @@ def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], stages: i
 
 
 @pytest.mark.parametrize(
-    ("days", "accounts", "times", "linked"), [(3, 6, 1, True), (9, 6, 1, False), (3, 18, 1, False), (3, 6, 3, False)]
+    ("days", "accounts", "times", "linked"),
+    [(3, 6, 1, True), (9, 6, 1, False), (3, 18, 1, False), (9, 18, 1, False), (3, 6, 3, False)],
 )
 def test_only_pieces_of_one_scale_continue_each_other(days: int, accounts: int, times: int, linked: bool) -> None:
     groups = Groups()
