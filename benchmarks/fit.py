@@ -49,8 +49,8 @@ __all__ = ["main"]
 PLANTED: Final = 0.5
 """Share of a candidate's accounts from one campaign from which the candidate is that campaign's."""
 INNOCENT: Final = 0.25
-"""Share of a candidate's accounts from one campaign below which the candidate is innocent. Those between are left
-out."""
+"""Share of a candidate's accounts from any campaigns below which the candidate is innocent. Candidates that are neither
+innocent nor one campaign's are left out."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
 PART: Final = 0.3
@@ -107,6 +107,8 @@ class Example:
     """The campaign that has most of its accounts."""
     share: float
     """The share of its accounts that are of that campaign."""
+    guilty: float
+    """The share of its accounts that are of any campaign."""
     look_alike: str | None
     population: str | None
     """The kind of the look-alike, or of innocent traffic; None for other candidates."""
@@ -115,6 +117,21 @@ class Example:
     dump: int
     weight: float
     """The same sum for each source, however many dumps it has."""
+
+    @property
+    def is_planted(self) -> bool:
+        """Whether it is a campaign's."""
+        return self.share >= PLANTED
+
+    @property
+    def is_innocent(self) -> bool:
+        """Whether hardly any of its accounts is of a campaign."""
+        return self.guilty < INNOCENT
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is either."""
+        return self.is_planted or self.is_innocent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,18 +156,20 @@ def examples_of(dumps: Sequence[Measured]) -> list[Example]:
     for number, dump in enumerate(dumps):
         campaigns = [g for g in dump.truth if g.kind == "campaign"]
         others = [g for g in dump.truth if g.kind != "campaign"]
+        planted = frozenset[str]().union(*(g.accounts for g in campaigns))
         for one in dump.candidates:
             accounts = frozenset(one["accounts"])
             most = max(campaigns, key=lambda g: len(accounts & g.accounts), default=None)
             like = max(others, key=lambda g: len(accounts & g.accounts), default=None)
             share = len(accounts & most.accounts) / len(accounts) if most else 0.0
+            guilty = len(accounts & planted) / len(accounts)
             alike = like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None
             found.append(
                 Example(
                     values=_values(one), accounts=accounts, campaign=most.name if most and share else None,
-                    share=share, dump=number, weight=len(dumps) / len(of_source) / of_source[dump.source],
-                    look_alike=alike,
-                    population=_population(dump.source, alike) if share < INNOCENT else None,
+                    share=share, guilty=guilty, look_alike=alike, dump=number,
+                    weight=len(dumps) / len(of_source) / of_source[dump.source],
+                    population=_population(dump.source, alike) if guilty < INNOCENT else None,
                     native=dump.source in get_args(innocents.Kind),
                 )
             )  # fmt: skip
@@ -192,13 +211,13 @@ def _kinds() -> dict[str, tuple[Family, Kind]]:
 
 def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
     """The examples whose truth is clear, as a table."""
-    pieces = Counter((e.dump, e.campaign) for e in examples if e.share >= PLANTED)
-    clear = [e for e in examples if e.share >= PLANTED or e.share < INNOCENT]
-    weight = [e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else _weight(e)) for e in clear]
+    pieces = Counter((e.dump, e.campaign) for e in examples if e.is_planted)
+    clear = [e for e in examples if e.is_clear]
+    weight = [e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.is_planted else _weight(e)) for e in clear]
     return Examples(
         ids=list(kinds),
         values=np.array([[e.values.get(id_, np.nan) for id_ in kinds] for e in clear]),
-        campaign=np.array([e.share >= PLANTED for e in clear]),
+        campaign=np.array([e.is_planted for e in clear]),
         weight=np.array(weight),
         dump=np.array([e.dump for e in clear]),
     )
@@ -307,7 +326,7 @@ class Allowed:
 
 def _is_counted(example: Example) -> bool:
     """Whether a candidate counts as a false finding for the prior."""
-    return example.share < INNOCENT and example.population not in RARE
+    return example.is_innocent and example.population not in RARE
 
 
 def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
@@ -357,7 +376,7 @@ def _totals(folds: Sequence[Fold]) -> list[tuple[Example, float]]:
     for fold in folds:
         totals = [posted.total for posted in _posted(fold.ledger, fold.beside)]
         found += itertools.compress(zip(fold.beside, totals, strict=True), fold.held)
-    return [(e, total) for e, total in found if e.share >= PLANTED or e.share < INNOCENT]
+    return [(e, total) for e, total in found if e.is_clear]
 
 
 def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed, *, prior: float) -> Settled:
@@ -395,7 +414,7 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed, *, 
 
 def _loss(totals: Sequence[tuple[Example, float]], moved: float) -> float:
     """The mean logarithmic loss of some bits, in bits."""
-    terms = (math.log2(1 + 2.0 ** (-(x + moved) if e.share >= PLANTED else x + moved)) for e, x in totals)
+    terms = (math.log2(1 + 2.0 ** (-(x + moved) if e.is_planted else x + moved)) for e, x in totals)
     return sum(terms) / max(len(totals), 1)
 
 
@@ -424,8 +443,8 @@ def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measure
             )
             guilty, hit = guilty + len(planted), hit + len(planted & named)
             flagged, right = flagged + len(named), right + len(named & planted)
-            urgent += sum(j.tier == "urgent" and e.share < INNOCENT for e, j in by_dump[i])
-            review += sum(j.tier == "review" and e.share < INNOCENT for e, j in by_dump[i])
+            urgent += sum(j.tier == "urgent" and e.is_innocent for e, j in by_dump[i])
+            review += sum(j.tier == "review" and e.is_innocent for e, j in by_dump[i])
         rows = sum(dumps[i].rows for i in own)
         lines.append(
             f"| {source} | {len(own)} | {found} of {campaigns} | {_share(hit, guilty)} | {_share(right, flagged)} | "
@@ -438,7 +457,7 @@ def _by_kind(judged: Sequence[tuple[Example, Judgement]], prompts: int) -> str:
     """Innocent candidates at ``urgent`` and ``review`` by kind, and their rate."""
     tiers: dict[str, Counter[str | None]] = defaultdict(Counter)
     for e, j in judged:
-        if e.share < INNOCENT:
+        if e.is_innocent:
             tiers[e.population or "of no kind"][j.tier] += 1
     false = sum(c["urgent"] + c["review"] for c in tiers.values())
     named = [(kind, c) for kind, c in tiers.items() if c["urgent"] + c["review"]]
@@ -457,7 +476,7 @@ def _reliability(judged: Sequence[tuple[Example, Judgement]]) -> str:
         "| stated probability of a campaign | candidates | campaigns | stated, mean | true share (95 % interval) |",
         "|---|---:|---:|---:|---:|",
     ]
-    clear = [(e.share >= PLANTED, j.probability) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
+    clear = [(e.is_planted, j.probability) for e, j in judged if e.is_clear]
     for low, high in itertools.pairwise(STATED):
         own = [(true, p) for true, p in clear if low <= p < high]
         if own:
@@ -523,7 +542,7 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     whole = _fitted(examples)
     settled = _settled(folds, _kinds_held_out(examples), Allowed.of(dumps), prior=whole.prior)
     judged, moved = settled.judged, settled.moved
-    innocents = [j for e, j in judged if e.share < INNOCENT]
+    innocents = [j for e, j in judged if e.is_innocent]
     reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
     nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
     model = _stretched(whole, settled.stretch, settled.unseen)
@@ -536,7 +555,7 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
         held_out_count=len(innocents),
         held_out_prompts=prompts,
     )
-    planted = sum(e.share >= PLANTED for e in examples)
+    planted = sum(e.is_planted for e in examples)
     text = (
         f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
@@ -545,8 +564,8 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
         f"False findings at `urgent` / `review` by kind: {_by_kind(judged, prompts)}\n\n"
         "Innocent groups at `urgent` / `review`, judged by models that have seen no group of their kind: "
         f"{_by_kind(settled.unknown_kinds, prompts)}\n\n"
-        f"This table leaves out candidates with {INNOCENT:.0%} to {PLANTED:.0%} of their accounts "
-        "from one campaign:\n\n"
+        f"This table leaves out candidates with {INNOCENT:.0%} of their accounts or more from campaigns, but less than "
+        f"{PLANTED:.0%} from one:\n\n"
         f"{_reliability(judged)}\n{_rows(ledger)}"
     )
     return ledger, text

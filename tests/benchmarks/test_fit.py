@@ -8,8 +8,10 @@ from itertools import pairwise
 import pytest
 
 from benchmarks import fit
-from benchmarks.fit import FOLDS, Example, _held_out, _kinds_held_out, _population, _stretched
+from benchmarks.fit import FOLDS, Example, _held_out, _kinds_held_out, _population, _stretched, examples_of
+from benchmarks.fit_dumps import Measured
 from harvestdetect.judge.ledger import Curve, Ledger
+from harvestdetect.simulate.evaluate import Planted
 
 
 def ledger(*bits: float, weight: float = 0.5) -> Ledger:
@@ -53,13 +55,37 @@ def test_kinds_of_innocents(source: str, look_alike: str | None, population: str
     assert _population(source, look_alike) == population
 
 
+@pytest.mark.parametrize(
+    ("accounts", "planted", "innocent"),
+    [
+        ("aaab", True, False),
+        ("aabb", True, False),
+        ("abcx", False, False),
+        ("axxxxx", False, True),
+        ("xxxx", False, True),
+    ],
+)
+def test_a_candidate_of_several_campaigns_is_neither_a_campaign_nor_innocent(
+    accounts: str, planted: bool, innocent: bool
+) -> None:
+    names = [f"{group}{i}" for i, group in enumerate(accounts)]
+    truth = [
+        Planted(name=group, kind="campaign", what="", accounts=frozenset(n for n in names if n[0] == group))
+        for group in "abc"
+    ]
+    one = {"accounts": names, "evidence": {}, "readings": {}}
+    (found,) = examples_of([Measured(name="d", source="api", rows=9, candidates=[one], truth=truth)])
+    assert (found.is_planted, found.is_innocent) == (planted, innocent)
+    assert found.is_clear == (planted or innocent)
+
+
 def test_each_candidate_is_judged_once_and_by_a_model_that_has_not_seen_its_like(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def example(dump: int, population: str | None, share: float = 0.0) -> Example:
         return Example(
             values={"x": float(dump)}, accounts=frozenset({f"{dump}-{population}-{share}"}), campaign=None, share=share,
-            look_alike=population, population=population, native=False, dump=dump, weight=1.0,
+            guilty=share, look_alike=population, population=population, native=False, dump=dump, weight=1.0,
         )  # fmt: skip
 
     kinds = [None, "class", "framework", "irc"]
