@@ -196,8 +196,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "evidence.account_readings",
         SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
     ),
-    *_of("evidence.own_data", NEAREST="share"),
-    *_of("evidence.readings", CHANCE="standard deviations"),
+    *_of(
+        "evidence.readings",
+        CHANCE="standard deviations", SUBJECTS="items",
+    ),
     *_of("judge.ledger", SUREST="score", EXPECTED="items"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
     *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
@@ -311,7 +313,6 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.timed_prompts": {
         "HOUR": "arithmetic", "DAY": "arithmetic", "MAX_DAYS": "reading", "AT_ONCE": "memory",
     },
-    "evidence.own_data": {"READ": "speed"},
     "evidence.wording": {"DIGITS": "arithmetic", "READ": "speed", "FILLED": "explains"},
     "evidence.work_list": {
         "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "GATHERED": "memory",

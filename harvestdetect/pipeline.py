@@ -17,7 +17,7 @@ from harvestdetect.cluster.assign import Volumes, assign_prompts, verbatim_clust
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import AccountFields, account_values
-from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt, prompt_vectors, random_projection
+from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import (
@@ -363,12 +363,13 @@ def _measure(compared: _Compared, formed: _Formed, plan: _Plan) -> _Measured:
     """Adds parts of candidates, and measures all candidates."""
     settings, corpus, wording = plan.context.settings, compared.corpus, compared.wording
     with plan.context.stage("evidence", blas_threads=1):
-        projection = random_projection(wording.vectors.shape[1], PROMPT_DIMENSIONS, seed=settings.seed)
         scan = ScanData(
             corpus=corpus, postings=compared.postings, parts=formed.parts, assigned=formed.refined.assigned,
             described=formed.refined.descriptions, neighbors=compared.neighbors, core=compared.core,
-            encode=wording.encode, projection=projection,
-            vectors=prompt_vectors(corpus, formed.parts, wording.vectors, projection),
+            encode=wording.encode,
+            vectors=prompt_vectors(
+                corpus, formed.parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed
+            ),
             fields=formed.fields, registry=plan.registry, leave_out=plan.left_out, threads=settings.threads,
         )  # fmt: skip
         reference = reference_of(formed.texts, scan, seed=settings.seed)

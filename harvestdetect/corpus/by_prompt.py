@@ -10,19 +10,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
-from harvestdetect.util.arrays import (
-    AnyInts,
-    Bools,
-    Floats16,
-    Floats32,
-    Ints,
-    Ints32,
-    Words,
-    ranges,
-    spread,
-    unique,
-    unit,
-)
+from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, Words, ranges, spread, unique, unit
 from harvestdetect.util.vectors import Rows
 from harvestdetect.util.words import count_words
 
@@ -37,7 +25,6 @@ __all__ = [
     "parts_by_prompt",
     "prompt_texts",
     "prompt_vectors",
-    "random_projection",
     "read_representatives",
     "representative_texts",
     "request_numbers",
@@ -146,33 +133,25 @@ def some_by_prompt(corpus: Corpus, chosen: Bools) -> PromptSegments:
     )
 
 
-def random_projection(dimensions: int, fewer: int, *, seed: int) -> Floats32:
-    """A matrix that projects vectors at random to fewer dimensions: float32[dimensions, fewer].
-
-    Inner products stay accurate to about 1 / sqrt(fewer).
-    """
-    rng = np.random.default_rng(seed)
-    return np.asarray(
-        rng.standard_normal((dimensions, fewer), dtype=np.float32) / np.float32(np.sqrt(fewer)), np.float32
-    )
-
-
-def prompt_vectors(corpus: Corpus, parts: PromptSegments, vectors: Rows, projection: Floats32) -> Floats16:
-    """A short vector of each prompt: the sum of the vectors of its parts, projected.
+def prompt_vectors(corpus: Corpus, parts: PromptSegments, vectors: Rows, *, dimensions: int, seed: int) -> Floats16:
+    """A short vector of each prompt: the sum of the vectors of its parts, projected at random.
 
     Args:
         corpus: the corpus.
         parts: the parts of every prompt.
         vectors: float16[n, d], vectors of the segments, of length 1 up to rounding.
-        projection: float32[d, e], see :func:`random_projection`.
+        dimensions: of the result. Inner products are accurate to about 1 / sqrt(dimensions).
+        seed: of the projection.
 
     Returns:
-        float16[p, e].
+        float16[p, dimensions].
     """
     from scipy import sparse
 
+    rng = np.random.default_rng(seed)
+    projection = rng.standard_normal((vectors.shape[1], dimensions), dtype=np.float32) / np.float32(np.sqrt(dimensions))
     count = len(parts.start) - 1
-    found = np.empty((count, projection.shape[1]), np.float16)
+    found = np.empty((count, dimensions), np.float16)
     for first in range(0, count, PROMPTS_PER_PRODUCT):
         start = parts.start[first : first + PROMPTS_PER_PRODUCT + 1]
         segments, place = np.unique(parts.segment[start[0] : start[-1]], return_inverse=True)

@@ -57,8 +57,6 @@ class ScanData:
     """float16 or float32[p, d], of every prompt."""
     encode: Encode
     """Embeds texts in the wording view."""
-    projection: Floats32
-    """float32[., d]: what these vectors were projected with to become those of prompts."""
     fields: AccountFields
     """The values that accounts have of the optional fields."""
     registry: Registry | None

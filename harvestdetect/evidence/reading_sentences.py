@@ -46,19 +46,14 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         else "Two prompts of one account are no less alike than if they were dealt at random."
     ),
     "own_within": lambda x: (
-        f"Within a template, and apart from what it repeats, two prompts of one account are {_more(x)} than two of "
-        "different accounts."
+        f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
     ),
-    "own_within_loose": lambda x: (
-        f"Apart from what it repeats, two prompts of one account are {_more(x)} than two of different accounts."
+    "own_within_loose": lambda x: f"Two prompts of one account are {_more(x)} than two of different accounts.",
+    "own_beyond": lambda x: (
+        f"Within a template and a subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
-    "own_nearest": lambda x: (
-        f"Within a template, and apart from what it repeats, two prompts of one account are {_more(x)} than those of "
-        "the accounts nearest to it."
-    ),
-    "own_nearest_loose": lambda x: (
-        f"Apart from what it repeats, two prompts of one account are {_more(x)} than those of the accounts nearest to "
-        "it."
+    "own_beyond_loose": lambda x: (
+        f"Within a subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",

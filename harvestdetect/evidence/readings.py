@@ -18,12 +18,12 @@ from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.evidence.own_data import Compared, nearest_excess
+from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
-from harvestdetect.util.amounts import FEW, MOST
-from harvestdetect.util.arrays import unit
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
+from harvestdetect.util.arrays import Floats32, Ints, unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
@@ -40,8 +40,8 @@ NEAREST_AMONG: Final = 256
 """Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
 SAME: Final = 1e-3
 """Mean distance of prompts that are all the same but for rounding."""
-LOOSE: Final = "_loose"
-"""Ends the id of a reading of candidates without a template."""
+SUBJECTS: Final = 12
+"""Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,6 @@ class ReadingInputs:
     context: MeasureContext
     explained: ExplanationInputs
     """The values that benign explanations are tested on."""
-    compared: Compared
-    """The prompts that readings of data of the accounts' own compare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +101,49 @@ def _uneven_share(inputs: ReadingInputs) -> float | None:
     return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
 
 
+def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
+    """The prompts that are compared, and the member of each: without other accounts, those of the candidate itself."""
+    groups = inputs.candidate.groups
+    if groups is not None:
+        return groups.own, groups.member
+    return compared_prompts(inputs.candidate.trimmed.prompts, inputs.context.scan.corpus.prompts.account)
+
+
 def _own_within(inputs: ReadingInputs) -> float | None:
     """How much more alike two prompts of one account are than two of different accounts, within the templates."""
-    one = inputs.compared
-    return own_excess(one.vectors, one.member, one.cluster)
+    rows, member = _compared(inputs)
+    campaign = inputs.candidate.trimmed
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
+    return own_excess(inputs.context.scan.vectors, rows, member, cluster)
 
 
-def _own_nearest(inputs: ReadingInputs) -> float | None:
-    """How much more alike two prompts of one account are than prompts of it and of the accounts nearest to it."""
-    one = inputs.compared
-    return nearest_excess(one.vectors, one.member, one.cluster)
+def _own_beyond(inputs: ReadingInputs) -> float | None:
+    """The same within coarse subjects of each template.
+
+    So an account with one language of its own is not taken for one with data, nor is one that has each template for
+    some days. Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
+    """
+    rows, member = _compared(inputs)
+    if len(rows) < SUBJECTS * MIN_SAMPLE:
+        return None
+    campaign = inputs.candidate.trimmed
+    subject = _subjects(unit(np.asarray(inputs.context.scan.vectors[rows], np.float32)))
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
+    return own_excess(inputs.context.scan.vectors, rows, member, cluster * SUBJECTS + subject)
+
+
+def _subjects(vectors: Floats32) -> Ints:
+    """int64[t]: the subject of each of float32[t, d] unit vectors, 0 to :data:`SUBJECTS` - 1."""
+    centres = [vectors.mean(axis=0)]
+    nearest = vectors @ centres[0]
+    for _ in range(SUBJECTS):
+        centres.append(vectors[int(nearest.argmin())])
+        nearest = np.maximum(nearest, vectors @ centres[-1])
+    table = np.array(centres[1:])
+    for _ in range(5):
+        of = (vectors @ table.T).argmax(axis=1)
+        table = unit(np.array([vectors[of == i].sum(axis=0) if (of == i).any() else table[i] for i in range(SUBJECTS)]))
+    return np.asarray((vectors @ table.T).argmax(axis=1), np.int64)
 
 
 def _near_copies(inputs: ReadingInputs) -> float | None:
@@ -121,15 +152,16 @@ def _near_copies(inputs: ReadingInputs) -> float | None:
     Pairs of a cluster are compared, so what a template has in common does not count. Accounts that send the same items
     in their own words, such as a class, have near copies among prompts that are far apart.
     """
-    compared = inputs.compared
-    member = compared.member
-    if len(member) < MIN_COMPARED:
+    rows, member = _compared(inputs)
+    if len(rows) < MIN_COMPARED:
         return None
+    campaign = inputs.candidate.trimmed
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
     found = []
-    for one in np.unique(compared.cluster).tolist():
-        inside = np.flatnonzero(compared.cluster == one)
+    for one in np.unique(cluster).tolist():
+        inside = np.flatnonzero(cluster == one)
         some = inside[np.unique(np.linspace(0, len(inside) - 1, NEAREST_AMONG).astype(np.int64))]
-        vectors = unit(compared.vectors[some])
+        vectors = unit(np.asarray(inputs.context.scan.vectors[rows[some]], np.float32))
         far = np.clip(1 - vectors @ vectors.T, 0.0, None)
         other = member[some][:, None] != member[some]
         shown = other.any(axis=1)
@@ -212,21 +244,6 @@ _TEXT: Final = (
 )  # fmt: skip
 """The readings of the family text."""
 
-
-def _own(id_: str, take: Callable[[ReadingInputs], float | None], label: str) -> tuple[Reading, Reading]:
-    """A reading of data of the accounts' own as two rows: with a template and without one it says different things."""
-    return (
-        Reading(
-            id=id_, speaks="low", family="structure", label=label.format(template=", with a template"),
-            take=lambda x: take(x) if x.explained.templated else None,
-        ),
-        Reading(
-            id=id_ + LOOSE, speaks="low", family="structure", label=label.format(template=", no template"),
-            take=lambda x: None if x.explained.templated else take(x),
-        ),
-    )  # fmt: skip
-
-
 _STRUCTURE: Final = (
     Reading(
         id="load", speaks="low", family="structure", label="unevenness of the load",
@@ -243,8 +260,25 @@ _STRUCTURE: Final = (
         id="shared_items", speaks="low", family="structure",
         label="the same items in each account, against a shuffle", take=_shared_items,
     ),
-    *_own("own_within", _own_within, "subjects of the accounts' own{template}"),
-    *_own("own_nearest", _own_nearest, "subjects of the accounts' own beside the nearest accounts{template}"),
+    # with a template and without one they say different things, so they are rows of their own
+    Reading(
+        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template",
+        take=lambda x: _own_within(x) if x.explained.templated else None,
+    ),
+    Reading(
+        id="own_within_loose", speaks="low", family="structure", label="subjects of the accounts' own, no template",
+        take=lambda x: None if x.explained.templated else _own_within(x),
+    ),
+    Reading(
+        id="own_beyond", speaks="low", family="structure",
+        label="subjects of the accounts' own within a template and a language",
+        take=lambda x: _own_beyond(x) if x.explained.templated else None,
+    ),
+    Reading(
+        id="own_beyond_loose", speaks="low", family="structure",
+        label="subjects of the accounts' own within a cluster and a language, no template",
+        take=lambda x: None if x.explained.templated else _own_beyond(x),
+    ),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,
     ),

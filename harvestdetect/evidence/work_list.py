@@ -138,14 +138,15 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
     return value / a_all, mean / a_all, deviation / a_all
 
 
-def own_excess(vectors: Floats32, member: Ints, cluster: AnyInts) -> float | None:
+def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> float | None:
     """How much more alike two prompts of one account are than a random deal within each template gives, at most.
 
     One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has
     one template at a time is not more alike by that, as each template counts by itself.
 
     Args:
-        vectors: float32[t, d], of the prompts that are compared.
+        vectors: float[p, d], of every prompt.
+        rows: int64[t], of the prompts that are compared.
         member: int64[t], ascending: the account of each.
         cluster: int[t], the template of each.
 
@@ -162,7 +163,7 @@ def own_excess(vectors: Floats32, member: Ints, cluster: AnyInts) -> float | Non
         count = float((each * (each - 1)).sum()) / 2
         if count == 0 or len(own) < 4 or len(each) < 2:  # see _if_dealt
             continue
-        value, mean, deviation = _if_dealt(vectors[own], who)
+        value, mean, deviation = _if_dealt(_gathered(vectors, rows[own]), who)
         if deviation < NO_SPREAD:
             continue  # prompts that are all alike tell nothing about whose they are
         pairs += count

@@ -19,7 +19,6 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Refe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
-from harvestdetect.evidence.own_data import compared_of
 from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.timed_prompts import DAY
@@ -205,10 +204,7 @@ def _measured(
         evidence=tuple(sorted((e for e in found if e.family not in leave_out), key=_place)),
         benign=explained(inputs, explanations=explanations),
         readings=readings_of(
-            ReadingInputs(
-                candidate=candidate, context=context, explained=inputs, compared=compared_of(candidate, context)
-            ),
-            leave_out=leave_out,
+            ReadingInputs(candidate=candidate, context=context, explained=inputs), leave_out=leave_out
         ),
         templated=candidate.templated,
         targets=tuple(t.name for t in candidate.targets),

@@ -11,11 +11,10 @@ import pytest
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.evidence.own_data import Compared
-from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, ReadingInputs, readings_of
+from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
-from harvestdetect.util.amounts import FEW
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Vectors
 
 TAKE = {reading.id: reading.take for reading in READINGS}
@@ -65,20 +64,15 @@ def inputs(
         reference=SimpleNamespace(
             sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
         ),
-        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=columns)),
+        scan=SimpleNamespace(
+            corpus=SimpleNamespace(prompts=columns),
+            vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
+        ),
     )
     candidate: Any = SimpleNamespace(trimmed=campaign, groups=groups)
-    rows, member = (np.arange(prompts), columns.account[:prompts]) if groups is None else (groups.own, groups.member)
-    compared = Compared(
-        rows=rows,
-        member=np.asarray(member, np.int64),
-        cluster=campaign.prompt_cluster.astype(np.int64),
-        vectors=np.zeros((prompts, 4), np.float32) if vectors is None else np.asarray(vectors, np.float32),
-    )
     return ReadingInputs(
-        candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained}),
-        compared=compared,
-    )  # fmt: skip
+        candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained})
+    )
 
 
 def taken(id_: str, **values: Any) -> float | None:
@@ -215,40 +209,54 @@ def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it
     assert taken("own_within") is None
 
 
-def test_one_language_for_each_account_is_no_data_of_its_own_beside_the_nearest_accounts() -> None:
+def test_the_accounts_own_subjects_are_read_without_other_accounts_too() -> None:
     groups = linked(24, 10)
-    language = groups.member % 3
+    with_groups, without = (
+        taken(
+            "own_within", prompts=240, account=groups.member, groups=some,
+            vectors=near(groups.member, groups.member, own=2.0),
+        )
+        for some in (groups, None)
+    )  # fmt: skip
+    assert without is not None
+    assert without == pytest.approx(with_groups)
+
+
+def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
+    groups = linked(24, 10)
+    language = groups.member % SUBJECTS
     dealt, owned = (
-        taken("own_nearest", prompts=240, account=groups.member, groups=groups,
+        taken("own_beyond", prompts=240, account=groups.member, groups=groups,
               vectors=near(groups.member, language, own=own))
         for own in (0.0, 2.0)
     )  # fmt: skip
     assert dealt is not None
     assert owned is not None
-    assert abs(dealt) < 0.05 < 0.2 < owned
-    assert taken("own_nearest_loose", prompts=240, account=groups.member, groups=groups) is None
+    assert abs(dealt) < 0.05 < owned
+    few = linked(SUBJECTS, MIN_SAMPLE - 1)
+    assert taken("own_beyond", groups=few, account=few.member, vectors=near(few.member, few.member, own=1.0)) is None
 
 
 def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
     member = np.array([0, 0, 1, 1])
     vectors = near(member, member, own=1.0)
-    assert own_excess(vectors, member, np.zeros(4, np.int32)) is None
+    assert own_excess(vectors, np.arange(4), member, np.zeros(4, np.int32)) is None
     pairs = 2 * MIN_COMPARED
     member = np.repeat(np.arange(pairs // 2), 2)
-    assert own_excess(near(member, member * 0, own=1.0), member, member * 0) is not None
+    assert own_excess(near(member, member * 0, own=1.0), np.arange(pairs), member, member * 0) is not None
 
 
 def test_prompts_with_one_vector_say_nothing_of_one_s_own() -> None:
     member = np.repeat(np.arange(60), 4)
     same = np.tile(near(member[:1], member[:1], own=1.0), (len(member), 1))
-    assert own_excess(same, member, member * 0) is None
+    assert own_excess(same, np.arange(len(member)), member, member * 0) is None
     # beside a template whose prompts vary, they do not count
     varied = near(member, member, own=2.0)
-    order = np.argsort(np.tile(member, 2), kind="stable")
     both = own_excess(
-        np.concatenate((same, varied))[order], np.tile(member, 2)[order], np.repeat([0, 1], len(member))[order]
-    )
-    assert both == own_excess(varied, member, member * 0)
+        np.concatenate((same, varied)), np.argsort(np.tile(member, 2), kind="stable"), np.sort(np.tile(member, 2)),
+        np.repeat([0, 1], len(member))[np.argsort(np.tile(member, 2), kind="stable")],
+    )  # fmt: skip
+    assert both == own_excess(varied, np.arange(len(member)), member, member * 0)
 
 
 # ---------------------------------------------------------------- time

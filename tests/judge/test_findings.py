@@ -24,7 +24,6 @@ from harvestdetect.corpus.by_prompt import (
     parts_by_prompt,
     prompt_texts,
     prompt_vectors,
-    random_projection,
     read_representatives,
     representative_texts,
     request_numbers,
@@ -98,15 +97,15 @@ def test_prompt_vectors_keep_inner_products(corpus: Corpus) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((len(corpus.text), 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    one, other = (random_projection(64, 4_000, seed=seed) for seed in (1, 2))
-    found = prompt_vectors(corpus, parts, vectors, one)
+    found = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
     count = len(corpus.prompts.account)
     assert found.shape == (count, 4_000)
     assert found.dtype == np.float16
     sums = np.stack([vectors[parts.segment[parts.start[p] : parts.start[p + 1]]].sum(axis=0) for p in range(count)])
     assert np.abs(found.astype(np.float32) @ found.T.astype(np.float32) - sums @ sums.T).max() < 0.3
-    assert np.array_equal(found, prompt_vectors(corpus, parts, vectors, random_projection(64, 4_000, seed=1)))
-    assert not np.array_equal(found, prompt_vectors(corpus, parts, vectors, other))
+    again = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
+    assert np.array_equal(found, again)
+    assert not np.array_equal(found, prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=2))
 
 
 def test_cluster_texts_are_the_parts_that_put_a_prompt_there() -> None:
