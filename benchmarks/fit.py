@@ -77,8 +77,11 @@ its items to strangers who send them like people, and users of a published templ
 a campaign: a dump hardly tells them apart. They are rarer at a provider than in the worlds; how rare is not known."""
 LESS: Final = 0.3
 """Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
-MOST_PRIOR: Final = -0.75
-"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
+MOST_PRIOR: Final = 0.0
+"""Most bits of the prior: even odds. A dump of few candidates hardly moves it, so with more, little evidence would do
+there."""
+PRIOR_BELOW: Final = 8.0
+"""Bits below its most that the prior may have."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
@@ -329,18 +332,18 @@ def _is_counted(example: Example) -> bool:
     return example.is_innocent and example.population not in RARE
 
 
-def _prior(folds: Sequence[Fold], allowed: Allowed, *, about: float) -> float:
-    """Bits to move the prior by, so that at most as many innocents as allowed are at ``review``.
+def _prior(folds: Sequence[Fold], allowed: Allowed, *, most: float) -> float:
+    """The most bits to move the prior by with no more innocents at ``review`` than allowed.
 
     Args:
         folds: see :func:`_held_out`.
         allowed: how many.
-        about: the bits to move it by if no scan adjusted the prior.
+        most: bits that it is moved by at most.
     """
-    low, high = about - 3.0, about
+    low, high = most - PRIOR_BELOW, most
     if not allowed.exceeded(_judged([fold.moved(high) for fold in folds])):
         return high
-    for _ in range(8):
+    for _ in range(10):
         middle = (low + high) / 2
         if allowed.exceeded(_judged([fold.moved(middle) for fold in folds])):
             high = middle
@@ -403,11 +406,11 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed, *, 
         loss = (1 - UNKNOWN) * _loss(known, moved) + UNKNOWN * _loss(new, moved)
         found.append((loss, unseen, by, moved))
     best = min(loss for loss, *_ in found)
-    _, unseen, by, about = next(one for one in found if one[0] <= NEARLY * best)
+    _, unseen, by, _ = next(one for one in found if one[0] <= NEARLY * best)
     chosen, others = (
         [replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some] for some in (folds, kinds)
     )
-    moved = _prior(chosen, allowed, about=min(about, MOST_PRIOR - prior * by))
+    moved = _prior(chosen, allowed, most=MOST_PRIOR - prior * by)
     judged, unknown_kinds = (_judged([fold.moved(moved) for fold in some]) for some in (chosen, others))
     return Settled(stretch=by, unseen=unseen, moved=moved, judged=judged, unknown_kinds=unknown_kinds)
 
