@@ -68,9 +68,8 @@ UNKNOWN: Final = 0.2
 """Share of innocent groups of unknown kinds that is assumed when the bound and the factor are chosen."""
 FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
-NATIVE_REVIEWS: Final = 4.0
-"""The same for innocent traffic as people and programs sent it, where nothing was planted. Candidates are merged and
-cleaned afterwards, so fewer of these are findings."""
+NATIVE_REVIEWS: Final = 1.0
+"""The same for innocent traffic as people and programs sent it, where nothing was planted."""
 RARE: Final = ("study", "public-template")
 """Kinds of innocent groups that are not counted in these rates, and fitted with the weight :data:`LESS`. A study deals
 its items to strangers who send them like people, and users of a published template put ever new things into it. So does
