@@ -49,8 +49,8 @@ __all__ = ["main"]
 PLANTED: Final = 0.5
 """Share of a candidate's accounts from one campaign from which the candidate is that campaign's."""
 INNOCENT: Final = 0.25
-"""Share of a candidate's accounts from any campaigns below which the candidate is innocent. Candidates that are neither
-innocent nor one campaign's are left out."""
+"""Share of a candidate's accounts that belong to any campaigns below which the candidate is innocent. Candidates that
+are neither innocent nor one campaign's are left out."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
 PART: Final = 0.3
@@ -80,7 +80,7 @@ MOST_PRIOR: Final = 0.0
 """Most bits of the prior: even odds. A dump of few candidates hardly moves it, so with more, little evidence would do
 there."""
 PRIOR_BELOW: Final = 8.0
-"""Bits below its most that the prior may have."""
+"""How many bits below its maximum the prior is sought."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
@@ -132,7 +132,7 @@ class Example:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is either."""
+        """Whether it is a campaign's or innocent."""
         return self.is_planted or self.is_innocent
 
 
@@ -337,7 +337,7 @@ def _prior(folds: Sequence[Fold], allowed: Allowed, *, most: float) -> float:
     Args:
         folds: see :func:`_held_out`.
         allowed: how many.
-        most: bits that it is moved by at most.
+        most: the largest allowed move, in bits.
     """
     low, high = most - PRIOR_BELOW, most
     if not allowed.exceeded(_judged([fold.moved(high) for fold in folds])):

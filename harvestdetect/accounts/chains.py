@@ -39,7 +39,7 @@ def is_chain(campaign: Campaign) -> bool:
 def is_short_chain(campaign: Campaign) -> bool:
     """Whether a candidate is a chain of so few stages that it may be several campaigns.
 
-    Two or three campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
+    A few campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
     """
     return is_chain(campaign) and campaign.stages < MIN_SAMPLE
 

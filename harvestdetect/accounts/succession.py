@@ -5,9 +5,9 @@ that are not those of the template.
 
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
-* Two pieces *continue* each other if they have other accounts, their periods adjoin, and they are of one scale: about
-  as many accounts, in all and a day, and about as many requests of each. Campaigns that happen to ask for the same
-  things one after the other hardly are.
+* Two pieces *continue* each other if they have other accounts, their periods adjoin or overlap by less than half, and
+  they are of similar size: about as many accounts, in all and a day, and about as many requests of each. Campaigns
+  that happen to ask for the same things one after the other rarely are.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -77,7 +77,7 @@ class Chain(NamedTuple):
     pieces: list[int]
     """Their positions, ascending."""
     stages: int
-    """How many of them followed one another without a common day."""
+    """The largest number of them of which no two share a day."""
 
 
 def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
@@ -166,7 +166,7 @@ class Periods:
         return common, np.minimum(length, other), np.maximum(length, other)
 
     def stages(self, groups: Sequence[int]) -> int:
-        """The most periods of some groups that have no day in common."""
+        """The largest number of periods of some groups of which no two share a day."""
         found, end = 0, int(self.first[groups].min()) - 1
         for last, first in sorted(zip(self.last[groups].tolist(), self.first[groups].tolist(), strict=True)):
             if first > end:

@@ -166,7 +166,7 @@ _STRUCTURE: Final = (
         clause="their requests are dealt from one list",
         min_data=f"{MIN_COMPARED} pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
     ),
-    # of the family structure: who hands out a list of work also says when it begins, so both are one fact
+    # of the family structure: whoever hands out a list of work also says when it begins, so both are one fact
     Measure(
         id="common_start", family="structure", label="common start", tail="low",
         take=lambda c, x: common_start(

@@ -273,22 +273,22 @@ def _groups(
 # ---------------------------------------------------------------- subtract
 
 
-def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[bool]) -> list[bool]:
+def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequence[bool]) -> list[bool]:
     """Which candidates come after others because these say as much about the same accounts.
 
     They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A short chain
-    comes after its pieces instead if most of its accounts are in candidates that are no chains and have tiers as high:
-    it may be several campaigns, and each of them is found without the chain.
+    comes after its pieces instead if most of its accounts are in candidates that are no short chains and have tiers as
+    high: it may be several campaigns, and each of them is found without the chain.
 
     Args:
         accounts: int32[a] each.
         tiers: of each, as a place in ``TIERS``.
-        chains: whether each is a short chain, see :func:`harvestdetect.accounts.chains.is_short_chain`.
+        short_chains: whether each is a short chain, see :func:`harvestdetect.accounts.chains.is_short_chain`.
     """
     everyone = range(len(accounts))
 
     def is_found_without(i: int) -> bool:
-        others = [accounts[j] for j in everyone if not chains[j] and tiers[j] <= tiers[i]]
+        others = [accounts[j] for j in everyone if not short_chains[j] and tiers[j] <= tiers[i]]
         return bool(others) and bool(np.isin(accounts[i], np.concatenate(others)).mean() >= MOST)
 
     def is_inside(i: int, j: int) -> bool:
@@ -296,7 +296,7 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], chains: Sequence[b
         larger = len(other) > len(own) and tiers[j] <= tiers[i]
         return larger and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
 
-    late = [chains[i] and is_found_without(i) for i in everyone]
+    late = [short_chains[i] and is_found_without(i) for i in everyone]
     return [late[i] or any(is_inside(i, j) for j in everyone if not late[j]) for i in everyone]
 
 
