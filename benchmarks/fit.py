@@ -76,8 +76,8 @@ its items to strangers who send them like people, and users of a published templ
 a campaign: a dump hardly tells them apart. They are rarer at a provider than in the worlds; how rare is not known."""
 LESS: Final = 0.3
 """Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
-MOST_PRIOR: Final = 0.0
-"""Most bits of the prior: even odds. A dump of few candidates hardly moves it, so with more, little evidence would do
+MOST_PRIOR: Final = -0.5
+"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do
 there."""
 PRIOR_BELOW: Final = 8.0
 """How many bits below its maximum the prior is sought."""
