@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("loaded_once")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_campaign_is_found_and_other_traffic_gives_nothing(language: str) -> None:
     form = "template" if language == "zh+en" else "prose"
-    judged = judge(lay(language, seed=7, form=form), Settings(encoder="fast", use_cache=False))
+    judged = judge(lay(language, seed=1, form=form), Settings(encoder="fast", use_cache=False))
     assert judged.tier  # a dump this small has little evidence, so watch is enough
     assert judged.members >= 0.8 * BOTS
     assert not judged.others
