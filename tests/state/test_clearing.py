@@ -18,11 +18,13 @@ from tests.report.making import T0
 pytestmark = pytest.mark.usefixtures("loaded_once")
 WHO = "pool-03x"
 OTHER = "pool-04x"
+FDR = 0.5
+"""So few prompts are at ``review`` with this rate."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    return small_scan(tmp_path_factory.mktemp("made"), cache)
+    return small_scan(tmp_path_factory.mktemp("made"), cache, fdr=FDR)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 def test_a_cleared_account_is_listed_apart_by_the_next_scan(folder: Path, cache: Path) -> None:
     from harvestdetect import Settings
 
-    settings = Settings(encoder="fast", workers=1, threads=1, cache=cache)
+    settings = Settings(encoder="fast", workers=1, threads=1, cache=cache, fdr=FDR)
     with open_state(folder / "state", write=True) as state:
         (campaign,) = (one.campaign_id for one in state.campaigns())
         state.clear(campaign, WHO, note="a colleague who tried the prompt", reviewer="ann", now=T0 + 2 * DAY)
