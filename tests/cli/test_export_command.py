@@ -43,7 +43,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    return small_scan(tmp_path_factory.mktemp("small"), cache)
+    return small_scan(tmp_path_factory.mktemp("small"), cache, fdr=0.5)  # so few prompts are at review with this rate
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def hidden(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     key = folder / "key"
     key.write_text("5d" * 32 + "\n")
     key.chmod(0o600)
-    return small_scan(folder, cache, pseudonyms=key)
+    return small_scan(folder, cache, pseudonyms=key, fdr=0.5)
 
 
 def campaigns(scan: Path) -> list[dict[str, Any]]:
