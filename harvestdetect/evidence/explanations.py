@@ -243,7 +243,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="one_organisation", label="one organisation (class, team, batch)", test=_one_organisation,
-        rows=("one_organisation", "one_network", "one_payer"),
+        rows=("one_organisation", "one_network"),
     ),
     Explanation(id="event", label="an event or deadline", test=_event, rows=("days",)),
 )  # fmt: skip

@@ -69,9 +69,6 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "one_network": lambda x: (
         f"The accounts gather in one network by {x:.0%}: 0% where each has its own, 100% where all are in one."
     ),
-    "one_payer": lambda x: (
-        f"The accounts share one means of payment by {x:.0%}: 0% where each has its own, 100% where all have the same."
-    ),
 }
 """For each reading, its sentence as a function of its value."""
 

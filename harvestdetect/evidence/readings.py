@@ -309,10 +309,6 @@ _INFRASTRUCTURE: Final = (
         id="one_network", speaks="low", family="infrastructure", label="accounts in one network",
         take=lambda x: _beyond(x, "network"),
     ),
-    Reading(
-        id="one_payer", speaks="low", family="infrastructure", label="accounts with one means of payment",
-        take=lambda x: _beyond(x, "payment"),
-    ),
 )  # fmt: skip
 """The readings of the family infrastructure."""
 

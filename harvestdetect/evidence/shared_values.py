@@ -330,11 +330,10 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
         members: int32[a], ascending, distinct.
 
     Returns:
-        for ``org``, ``asn``, ``network`` and ``payment``, among the members with it known; a field that no member has
-        is left out.
+        for ``org``, ``asn`` and ``network``, among the members with it known; a field that no member has is left out.
     """
     found = {}
-    for name in ("org", "asn", "network", "payment"):
+    for name in ("org", "asn", "network"):
         if name in fields.fields:
             who, values = fields.fields[name].of(members if name == "org" else fields.counted(members))
             if len(values):

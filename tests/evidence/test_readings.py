@@ -282,8 +282,7 @@ def test_how_far_accounts_gather_does_not_depend_on_their_number() -> None:
     assert taken("one_organisation", accounts=range(3), shares={"org": 1.0}) is None
     assert taken("one_network", accounts=range(10), shares={"network": 0.1}) == pytest.approx(0)
     assert taken("one_network", accounts=range(10), shares={"network": 0.55}) == pytest.approx(0.5)
-    assert taken("one_payer", accounts=range(10), shares={"payment": 1.0}) == pytest.approx(1)
-    for id_ in ("one_organisation", "one_network", "one_payer"):
+    for id_ in ("one_organisation", "one_network"):
         assert taken(id_, shares={}) is None
 
 
