@@ -251,7 +251,7 @@ def test_a_state_is_searched_and_an_erased_account_is_gone(tmp_path: Path, cache
     folder, file = tmp_path / "state", worlds.write(tmp_path / "a.jsonl", ROWS)
     with open_state(folder, write=True) as state:
         run = state.scan(
-            [file], settings=Settings(encoder="fast", workers=1, threads=1, cache=cache),
+            [file], settings=Settings(fdr=0.5, encoder="fast", workers=1, threads=1, cache=cache),
             now=worlds.START + 7 * worlds.DAY,
         )  # fmt: skip
         campaign = state.campaigns()[0].campaign_id
