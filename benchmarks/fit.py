@@ -77,8 +77,7 @@ a campaign: a dump hardly tells them apart. They are rarer at a provider than in
 LESS: Final = 0.3
 """Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
 MOST_PRIOR: Final = -0.5
-"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do
-there."""
+"""Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
 PRIOR_BELOW: Final = 8.0
 """How many bits below its maximum the prior is sought."""
 FDR: Final = 0.2
@@ -403,9 +402,9 @@ def _settled(folds: Sequence[Fold], kinds: Sequence[Fold], allowed: Allowed, *, 
         moved = math.log2((1 - FDR) / FDR) - allowed.highest(known)
         new = [*((e, total) for e, total in known if e.population is None), *unknown]
         loss = (1 - UNKNOWN) * _loss(known, moved) + UNKNOWN * _loss(new, moved)
-        found.append((loss, unseen, by, moved))
+        found.append((loss, unseen, by))
     best = min(loss for loss, *_ in found)
-    _, unseen, by, _ = next(one for one in found if one[0] <= NEARLY * best)
+    _, unseen, by = next(one for one in found if one[0] <= NEARLY * best)
     chosen, others = (
         [replace(fold, ledger=_stretched(fold.ledger, by, unseen)) for fold in some] for some in (folds, kinds)
     )

@@ -205,15 +205,20 @@ def _model_reworded(scene: Scene, campaign: Campaign) -> Writer:
     return write
 
 
+def _phrasing(scene: Scene) -> str:
+    """An instruction with exchangeable words that no other campaign has, as long as there are any."""
+    return scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
+
+
 def _grammar_reworded(scene: Scene, campaign: Campaign) -> Writer:
-    phrasing = scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
+    phrasing = _phrasing(scene)
     items = scene.items.deal(scene.items.subjects(2))
     return lambda number, accounts: reword(phrasing, scene.rng).replace("{x}", next(items))
 
 
 def _own_wording(scene: Scene, campaign: Campaign) -> Writer:
     """Each account has one wording of the instruction before all of its items."""
-    phrasing = scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
+    phrasing = _phrasing(scene)
     items = scene.items.deal(scene.items.subjects(2))
     wordings: dict[int, str] = {}
 

@@ -213,7 +213,8 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True, crowd: in
         rows: of the world, about.
         seed: of every draw.
         metadata: whether rows have more fields than account, time and prompt; which ones is drawn. Without, a queue
-            dealt over many keys of one bill is the same traffic as a campaign's and is left out.
+            dealt over many keys of one bill is the same traffic as a campaign's and is left out; with metadata that
+            happens to lack the bill it stays.
         crowd: if not 0, the world has no campaign, and as many times the number of innocent groups.
     """
     rng = random.Random(f"{world}-{seed}-plan")

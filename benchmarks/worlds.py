@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -77,11 +78,8 @@ def lay(
         scene.ground.own(scene.open(), trace)
     ids = scene.ground.identities
     found = finish(scene.ground, identity=lambda: ids.ordinary(program=True) if ids and scene.is_api else None)
-    for row in found.rows:
-        for name in FIELDS:
-            if name not in planned.fields:
-                row.pop(name, None)
-    return found
+    missing = set(FIELDS).difference(planned.fields)
+    return replace(found, rows=[{k: v for k, v in row.items() if k not in missing} for row in found.rows])
 
 
 def scanned(dump: Path, folder: Path, *, encoder: str, checkout: Path = ROOT) -> dict[str, Any]:

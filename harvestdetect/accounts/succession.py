@@ -77,7 +77,7 @@ class Chain(NamedTuple):
     pieces: list[int]
     """Their positions, ascending."""
     stages: int
-    """The largest number of them of which no two share a day."""
+    """Length of the longest series of pieces in which each begins after the one before has ended."""
 
 
 def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
@@ -146,6 +146,11 @@ class Periods:
     short: Bools
     """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
 
+    @property
+    def days(self) -> Ints:
+        """int64[g]: length of the period of each group; 0 if it is not known."""
+        return self.last - self.first + 1
+
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
         """bool[r, s]: whether the periods of two groups are short and adjoin, or have less than half in common."""
         common, shorter, longer = self._common(rows, others)
@@ -161,12 +166,12 @@ class Periods:
         """int64[r, s] each: the days that two periods have in common, or less 1 the days between them; the length of
         the shorter one; and of the longer one."""
         first, last = self.first[rows, None], self.last[rows, None]
-        length, other = last - first + 1, self.last[others] - self.first[others] + 1
+        length, other = self.days[rows, None], self.days[others]
         common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1
         return common, np.minimum(length, other), np.maximum(length, other)
 
     def stages(self, groups: Sequence[int]) -> int:
-        """The largest number of periods of some groups of which no two share a day."""
+        """Length of the longest series of some groups in which each begins after the one before has ended."""
         found, end = 0, int(self.first[groups].min()) - 1
         for last, first in sorted(zip(self.last[groups].tolist(), self.first[groups].tolist(), strict=True)):
             if first > end:
@@ -193,13 +198,9 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
     other = shared.share(compared, compared) < PART
-    follows = (
-        periods.adjoin(compared, compared)
-        & other
-        & _of_one_scale([groups[i] for i in compared], periods.last[compared] - periods.first[compared] + 1)
-    )
     dealt = payloads.dealt
-    follows &= dealt[:, None] & dealt
+    follows = periods.adjoin(compared, compared) & other & dealt[:, None] & dealt
+    follows &= _of_one_scale([groups[i] for i in compared], periods.days[compared])
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     at_once = periods.coincide(compared, compared) & dealt
     links = _links(follows, other & (never | at_once), payloads.likeness)

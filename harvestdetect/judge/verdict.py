@@ -323,8 +323,8 @@ def _subtract(
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    chains = [is_short_chain(campaigns[i]) for i in wholes]
-    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, chains)
+    short_chains = [is_short_chain(campaigns[i]) for i in wholes]
+    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, short_chains)
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
