@@ -151,6 +151,27 @@ class Identities:
             found.append(one)
         return found
 
+    def company(self, count: int, *, first: float) -> list[Identity]:
+        """The staff of a company that got their accounts before day ``first``: one bill and one mail domain.
+
+        Most companies also have one network, and sign their staff up together.
+        """
+        rng = self._rng
+        asn, third = self._network.isp(), rng.randrange(256)
+        addresses = tuple(self._network.address(asn, third) for _ in range(rng.randint(1, 3)))
+        org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
+        one_network, together = rng.random() < 0.6, rng.random() < 0.7
+        agents = self._network.clients(rng.choice((1, 1, 3)))
+        found = []
+        for _ in range(count):
+            created = START + int((first - rng.uniform(0, 3)) * DAY) if together else self._signed_up()
+            one = self._open(agents=agents, created=created)
+            one.org, one.payment, one.email_domain = org, card, domain
+            if one_network and rng.random() < 0.8:
+                one.asn, one.addresses = asn, addresses
+            found.append(one)
+        return found
+
     def classroom(self, count: int, *, first: int) -> list[Identity]:
         """A class behind one address, signed up before the assignment."""
         asn = self._network.isp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -240,6 +241,32 @@ def _public_template(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     return "people who use a template that somebody published", found
 
 
+def _cohort(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
+    """People who begin together with one prompt and put data of their own into it: the staff of a company that
+    introduces a tool, or strangers at an event."""
+    rng, ids, documents = scene.rng, scene.ground.identities, scene.texts.documents
+    is_company = rng.random() < 0.6
+    days = math.exp(rng.uniform(0, math.log(WINDOW)))
+    start = rng.uniform(0, WINDOW - days)
+    asks = [own_instruction(scene.material(), rng) for _ in range(rng.choice((1, 1, 2, 3)))]
+    trade = rng.choice(sorted(documents))
+    staff = ids.company(group.accounts, first=start) if ids and is_company else None
+    share, habit = rng.uniform(0.5, 1.0), rng.choice(("person", "office", "burst"))
+    found = []
+    for number in range(group.accounts):
+        account = _person(scene) if staff is None else scene.ground.open(staff[number])
+        own = Material.of(documents[trade], rng) if is_company else scene.material()
+        begins = min(start + rng.expovariate(1 / min(days / 4, 1.5)), start + days - 0.3)
+        count = min(MOST, 1 + int(rng.lognormvariate(1.6, 0.8)))
+        times = scene.tempo.of(habit, count, low=begins, high=start + days)  # type: ignore[arg-type]
+        for i, time in enumerate(times):
+            piece = own.piece(rng)
+            scene.send(account, time, rng.choice(asks)(piece) if i == 0 or rng.random() < share else piece)
+        _with_cover(scene, account, 0.4)
+        found.append(account)
+    return "people who begin together, each with data of their own", found
+
+
 def _person(scene: Scene) -> str:
     """An ordinary account of a person, in either world."""
     ids = scene.ground.identities
@@ -354,6 +381,7 @@ _API: Final[Mapping[str, _Maker]] = {
     "queue": _queue,
     "study": _study,
     "public-template": _public_template,
+    "cohort": _cohort,
 }
 _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "popular-framework": _people_framework,
@@ -364,4 +392,5 @@ _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "community": _community,
     "study": _study,
     "public-template": _public_template,
+    "cohort": _cohort,
 }

@@ -185,6 +185,7 @@ INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
         "queue": Group(accounts=(12, 24), chance=0.9, adds=18),
         "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
         "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
+        "cohort": Group(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
     },
     "adaptive": {
         "popular-harness": Group(accounts=(90, 165), takes=7),
@@ -200,6 +201,7 @@ INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
         "community": Group(accounts=(40, 90), chance=0.9, adds=20),
         "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
         "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
+        "cohort": Group(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
     },
 }
 """Innocent groups of each world. ``adds`` and ``takes`` are estimates that set the size of the background."""
