@@ -2,8 +2,9 @@
 
 1. A candidate keeps only the accounts outside a part of it that has more bits than the whole.
 2. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
-3. A candidate that shares accounts with stronger candidates is measured again without these accounts.
-4. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
+3. A chain over time is judged by its strongest stage, if that says more than the whole.
+4. A candidate that shares accounts with stronger candidates is measured again without these accounts.
+5. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
 All of them judge on the same :class:`Scale`.
 """
@@ -89,6 +90,7 @@ def judge_candidates(
     bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
     campaigns, measured = _divide(list(campaigns), list(measured), bench)
     campaigns, measured = _merge(campaigns, measured, bench)
+    measured = _by_strongest_stage(campaigns, measured, bench)
     measured = _subtract(campaigns, measured, bench)
     judgements = scale.judge(measured)
     return Judged(
@@ -268,6 +270,42 @@ def _groups(
         groups.append(group)
         wholes.append(replace(whole, joined_by=why))
     return groups, wholes
+
+
+# ---------------------------------------------------------------- chains
+
+
+def _by_strongest_stage(
+    campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
+) -> list[MeasuredCandidate]:
+    """Gives each long chain the evidence of its strongest stage, if that has more bits than the whole.
+
+    The measures compare the accounts of a candidate with one another: when they begin, what they send, where they come
+    from. The stages of a chain differ in all of this, because the operator replaces the accounts and the templates. So
+    the whole looks more innocent than each of its stages. What says that the stages are one campaign is the chain. A
+    short chain may be several campaigns, so it is judged as a whole.
+    """
+    judgements = bench.scale.judge(measured)
+    found = list(measured)
+    long_chains = [i for i, one in enumerate(campaigns) if is_chain(one) and not is_short_chain(one)]
+    sets = [one.prompts for one in campaigns]
+    inside = overlaps([sets[i] for i in long_chains], sets, count=len(bench.scan.corpus.prompts.account))
+    for i, overlap in zip(long_chains, inside, strict=True):
+        stages = [
+            j
+            for j, shared in zip(overlap.places.tolist(), overlap.shared.tolist(), strict=True)
+            if j != i and j not in long_chains and shared >= NEARLY_ALL * len(sets[j])
+        ]
+        best = max(stages, key=lambda j: judgements[j].score, default=i)
+        if judgements[best].score > judgements[i].score:
+            found[i] = _in_stage(measured[i], measured[best], stages=campaigns[i].stages)
+    return found
+
+
+def _in_stage(whole: MeasuredCandidate, stage: MeasuredCandidate, *, stages: int) -> MeasuredCandidate:
+    """A chain with the evidence of one of its stages, and sentences that say so."""
+    evidence = [replace(e, sentence=f"In the strongest of {stages} stages: {e.sentence}") for e in stage.evidence]
+    return replace(whole, evidence=tuple(evidence), benign=stage.benign, readings=stage.readings)
 
 
 # ---------------------------------------------------------------- subtract
