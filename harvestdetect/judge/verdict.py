@@ -2,7 +2,7 @@
 
 1. A candidate keeps only the accounts outside a part of it that has more bits than the whole.
 2. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
-3. A chain over time is judged by its strongest stage, if that says more than the whole.
+3. A long chain over time is judged by its strongest stage, if that ranks before the whole.
 4. A candidate that shares accounts with stronger candidates is measured again without these accounts.
 5. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
@@ -278,14 +278,14 @@ def _groups(
 def _by_strongest_stage(
     campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
 ) -> list[MeasuredCandidate]:
-    """Gives each long chain the evidence of its strongest stage, if that has more bits than the whole.
+    """Gives each long chain the evidence of its strongest stage, if that ranks before the whole.
 
     The measures compare the accounts of a candidate with one another: when they begin, what they send, where they come
     from. The stages of a chain differ in all of this, because the operator replaces the accounts and the templates. So
     the whole looks more innocent than each of its stages. What says that the stages are one campaign is the chain. A
     short chain may be several campaigns, so it is judged as a whole.
     """
-    judgements = bench.scale.judge(measured)
+    rank = {i: place for place, i in enumerate(ranked(bench.scale.judge(measured)))}
     found = list(measured)
     long_chains = [i for i, one in enumerate(campaigns) if is_chain(one) and not is_short_chain(one)]
     sets = [one.prompts for one in campaigns]
@@ -294,10 +294,10 @@ def _by_strongest_stage(
         stages = [
             j
             for j, shared in zip(overlap.places.tolist(), overlap.shared.tolist(), strict=True)
-            if j != i and j not in long_chains and shared >= NEARLY_ALL * len(sets[j])
+            if j in rank and j not in long_chains and shared >= NEARLY_ALL * len(sets[j])
         ]
-        best = max(stages, key=lambda j: judgements[j].score, default=i)
-        if judgements[best].score > judgements[i].score:
+        best = min(stages, key=lambda j: rank[j], default=i)
+        if best in rank and rank[best] < rank.get(i, len(campaigns)):
             found[i] = _in_stage(measured[i], measured[best], stages=campaigns[i].stages)
     return found
 
