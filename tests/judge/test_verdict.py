@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harvestdetect.data import Campaign, Way
-from harvestdetect.judge.verdict import _divide, _pieces
+from harvestdetect.data import Campaign, Evidence, Way
+from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.judge.verdict import _by_strongest_stage, _divide, _pieces
 
 EACH = 3
 """Prompts of every account."""
@@ -48,7 +49,7 @@ def test_a_chain_comes_after_pieces_that_are_most_of_it(tiers: list[int], late: 
     assert _pieces(found, tiers, [True, False, False]) == late
 
 
-def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",)) -> Campaign:
+def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",), stages: int = 0) -> Campaign:
     own = accounts(first, last)
     prompts = np.arange(EACH * first, EACH * last, dtype=np.int32)
     return Campaign(
@@ -61,6 +62,7 @@ def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",)) -> Ca
         prompt_cluster=np.zeros(len(prompts), np.int32),
         link_log_p=0.0,
         ways=ways,
+        stages=stages,
     )
 
 
@@ -124,3 +126,77 @@ def test_without_parts_nothing_is_divided() -> None:
     both = [campaign(0, 40), campaign(30, 60)]
     assert divided(both, [2.0, 5.0]) == (both, [2.0, 5.0])
     assert divided([], []) == ([], [])
+
+
+# ---------------------------------------------------------------- chains
+
+CHAIN: tuple[Way, ...] = ("accounts", "succession")
+
+
+def sentences(campaigns: list[Campaign], ranks: list[tuple[str | None, float]]) -> list[str]:
+    """The sentence of each candidate's evidence after the chains were judged by their stages.
+
+    Args:
+        campaigns: the candidates.
+        ranks: the tier and the score of each.
+    """
+    measured = [
+        MeasuredCandidate(
+            evidence=(
+                Evidence(
+                    id="flat_day",
+                    family="time",
+                    label="flat day",
+                    value=0.1,
+                    null="people",
+                    expected=0.3,
+                    p_value=0.01,
+                    sentence=f"candidate {i}",
+                ),
+            ),
+            benign=(),
+            templated=True,
+            targets=(),
+            shared_values=(),
+            readings={"words": float(i)},
+        )
+        for i in range(len(campaigns))
+    ]
+    bench: Any = SimpleNamespace(
+        scale=SimpleNamespace(judge=lambda _: [SimpleNamespace(tier=tier, score=score) for tier, score in ranks]),
+        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=np.zeros(EACH * 100, np.int32)))),
+    )
+    after = _by_strongest_stage(campaigns, measured, bench)
+    return [f"{one.evidence[0].sentence} {one.readings['words']:.0f}" for one in after]
+
+
+@pytest.mark.parametrize("whole", [("review", 9.0), ("watch", 1.0), (None, -3.0)])
+def test_a_long_chain_has_the_evidence_of_the_stage_that_ranks_first(whole: tuple[str | None, float]) -> None:
+    """One candidate is mostly outside of the chain, and another chain is no stage of it."""
+    found = [
+        campaign(0, 50, ways=CHAIN, stages=6), campaign(0, 10), campaign(10, 20), campaign(40, 70),
+        campaign(0, 30, ways=CHAIN, stages=5),
+    ]  # fmt: skip
+    ranks = [whole, ("urgent", 6.0), ("review", 8.0), ("urgent", 12.0), (None, -1.0)]
+    first, *others = sentences(found, ranks)
+    assert first == "In the strongest of 6 stages: candidate 1 1"
+    assert others == [
+        "candidate 1 1", "candidate 2 2", "candidate 3 3", "In the strongest of 5 stages: candidate 1 1"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stages", "stage"), [(4, ("urgent", 9.0)), (6, (None, 0.1)), (6, ("watch", 9.0)), (6, ("review", 1.9))]
+)
+def test_a_short_chain_and_one_that_ranks_before_its_stages_keep_their_evidence(
+    stages: int, stage: tuple[str | None, float]
+) -> None:
+    found = [campaign(0, 50, ways=CHAIN, stages=stages), campaign(0, 10)]
+    assert sentences(found, [("review", 2.0), stage]) == ["candidate 0 0", "candidate 1 1"]
+
+
+def test_without_chains_every_candidate_keeps_its_evidence() -> None:
+    assert sentences([campaign(0, 50), campaign(0, 10)], [("watch", 1.0), ("urgent", 9.0)]) == [
+        "candidate 0 0", "candidate 1 1"
+    ]  # fmt: skip
+    assert sentences([], []) == []
