@@ -146,7 +146,7 @@ def sentences(campaigns: list[Campaign], ranks: list[tuple[str | None, float]]) 
                 Evidence(
                     id="flat_day",
                     family="time",
-                    label="flat day",
+                    name="flat day",
                     value=0.1,
                     null="people",
                     expected=0.3,
