@@ -315,8 +315,8 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequ
     """Which candidates come after others because these say as much about the same accounts.
 
     They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A short chain
-    comes after its pieces instead if most of its accounts are in candidates that are no short chains and have tiers as
-    high: it may be several campaigns, and each of them is found without the chain.
+    comes after its pieces instead if most of its accounts are in candidates that are no short chains and are at
+    ``review`` or above, or have tiers as high: it may be several campaigns, and each is found without the chain.
 
     Args:
         accounts: int32[a] each.
@@ -326,7 +326,8 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequ
     everyone = range(len(accounts))
 
     def is_found_without(i: int) -> bool:
-        others = [accounts[j] for j in everyone if not short_chains[j] and tiers[j] <= tiers[i]]
+        least = max(tiers[i], TIERS.index("review"))
+        others = [accounts[j] for j in everyone if not short_chains[j] and tiers[j] <= least]
         return bool(others) and bool(np.isin(accounts[i], np.concatenate(others)).mean() >= MOST)
 
     def is_inside(i: int, j: int) -> bool:
@@ -351,7 +352,7 @@ def _subtract(
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
     higher: a group of accounts that is another population was parted from the candidate before. A chain of few stages
-    comes after its pieces if most of its accounts are found without it.
+    comes after its pieces if most of its accounts are found without it, even at a lower tier.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)

@@ -40,7 +40,9 @@ def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None
     ("tiers", "late"),
     [
         ([0, 0, 0], [True, False, False]),  # two campaigns that follow one another
-        ([0, 1, 1], [False, True, True]),  # its pieces say less
+        ([0, 1, 1], [True, False, False]),  # they are found at review
+        ([0, 2, 2], [False, True, True]),  # its pieces are at watch
+        ([2, 2, 2], [True, False, False]),
         ([1, 0, 2], [True, False, False]),  # one piece is most of it
     ],
 )
