@@ -311,23 +311,32 @@ def _in_stage(whole: MeasuredCandidate, stage: MeasuredCandidate, *, stages: int
 # ---------------------------------------------------------------- subtract
 
 
-def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequence[bool]) -> list[bool]:
+def _pieces(
+    accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequence[bool], by_values: Sequence[bool]
+) -> list[bool]:
     """Which candidates come after others because these say as much about the same accounts.
 
-    They are those with nearly all of their accounts in a larger one whose tier is as high, or higher. A short chain
-    comes after its pieces instead if most of its accounts are in candidates that are no short chains and are at
-    ``review`` or above, or have tiers as high: it may be several campaigns, and each is found without the chain.
+    They are those with nearly all of their accounts in a larger one whose tier is as high, or higher.
+
+    Two kinds of candidates may be several campaigns, and come after their pieces instead if most of their accounts are
+    found without them: a short chain by candidates at ``review`` or above, or with tiers as high; and one that only
+    infrastructure gave by candidates that say more. None of these are of the two kinds.
 
     Args:
-        accounts: int32[a] each.
+        accounts: int32[a] each, the candidate that says most first.
         tiers: of each, as a place in ``TIERS``.
         short_chains: whether each is a short chain, see :func:`harvestdetect.accounts.chains.is_short_chain`.
+        by_values: whether only infrastructure gave it.
     """
     everyone = range(len(accounts))
 
+    def finds(j: int, i: int) -> bool:
+        if short_chains[j] or by_values[j]:
+            return False
+        return j < i if by_values[i] else tiers[j] <= max(tiers[i], TIERS.index("review"))
+
     def is_found_without(i: int) -> bool:
-        least = max(tiers[i], TIERS.index("review"))
-        others = [accounts[j] for j in everyone if not short_chains[j] and tiers[j] <= least]
+        others = [accounts[j] for j in everyone if finds(j, i)]
         return bool(others) and bool(np.isin(accounts[i], np.concatenate(others)).mean() >= MOST)
 
     def is_inside(i: int, j: int) -> bool:
@@ -335,7 +344,7 @@ def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequ
         larger = len(other) > len(own) and tiers[j] <= tiers[i]
         return larger and len(np.intersect1d(own, other)) >= NEARLY_ALL * len(own)
 
-    late = [short_chains[i] and is_found_without(i) for i in everyone]
+    late = [(short_chains[i] or by_values[i]) and is_found_without(i) for i in everyone]
     return [late[i] or any(is_inside(i, j) for j in everyone if not late[j]) for i in everyone]
 
 
@@ -349,22 +358,23 @@ def _subtract(
     ones is measured again on the rest, and keeps the weaker ledger of both. If the rest is too small for a campaign,
     the candidate keeps no evidence.
 
-    A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
-    one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
-    higher: a group of accounts that is another population was parted from the candidate before. A chain of few stages
-    comes after its pieces if most of its accounts are found without it, even at a lower tier.
+    A piece of a candidate comes after the whole if its tier is no higher: a group of accounts that is another
+    population was parted from the candidate before. A candidate that only infrastructure gave may hold several
+    campaigns of one operator, so it comes after its pieces if these say more and have most of its accounts. A chain of
+    few stages comes after its pieces if most of its accounts are found without it, even at a lower tier.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     order = ranked(judgements)
-    late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
-    wholes = [i for i in order if i not in late]
-    tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
-    short_chains = [is_short_chain(campaigns[i]) for i in wholes]
-    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers, short_chains)
-    late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
+    pieces = _pieces(
+        [campaigns[i].accounts for i in order],
+        [TIERS.index(judgements[i].tier or "watch") for i in order],
+        [is_short_chain(campaigns[i]) for i in order],
+        [campaigns[i].ways == ("infrastructure",) for i in order],
+    )
+    late = set(itertools.compress(order, pieces))
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
         shared = taken[members]

@@ -27,13 +27,13 @@ def accounts(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.int32]
 )
 def test_a_piece_is_in_a_larger_candidate_of_no_lower_tier(tiers: list[int], pieces: list[bool]) -> None:
     """The third has half of its accounts in the first. Tier 0 is the highest."""
-    assert _pieces([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers, [False] * 3) == pieces
+    assert _pieces([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers, [False] * 3, [False] * 3) == pieces
 
 
 def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None:
-    assert _pieces([accounts(0, 20), accounts(0, 20)], [1, 1], [False, False]) == [False, False]
-    assert _pieces([accounts(0, 20), accounts(0, 21)], [1, 1], [False, False]) == [True, False]
-    assert _pieces([], [], []) == []
+    assert _pieces([accounts(0, 20), accounts(0, 20)], [1, 1], [False, False], [False, False]) == [False, False]
+    assert _pieces([accounts(0, 20), accounts(0, 21)], [1, 1], [False, False], [False, False]) == [True, False]
+    assert _pieces([], [], [], []) == []
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,26 @@ def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None
 )
 def test_a_chain_comes_after_pieces_that_are_most_of_it(tiers: list[int], late: list[bool]) -> None:
     found = [accounts(0, 100), accounts(0, 60), accounts(60, 80)]
-    assert _pieces(found, tiers, [True, False, False]) == late
+    assert _pieces(found, tiers, [True, False, False], [False] * 3) == late
+
+
+@pytest.mark.parametrize(
+    ("order", "tiers", "late"),
+    [
+        ("whole one two", [0, 0, 0], [False, True, True]),  # the whole says more than each of its templates
+        ("whole one two", [1, 1, 2], [False, True, True]),
+        ("one whole two", [0, 1, 1], [False, True, False]),  # one says more, and has most of the whole
+        ("two whole one", [0, 1, 1], [False, False, True]),  # one says more, and has little of it
+        ("one two whole", [0, 0, 0], [False, False, True]),
+    ],
+)
+def test_a_candidate_of_infrastructure_comes_after_what_says_more_about_most_of_it(
+    order: str, tiers: list[int], late: list[bool]
+) -> None:
+    parts = {"whole": accounts(0, 100), "one": accounts(0, 60), "two": accounts(60, 80)}
+    names = order.split()
+    found = [parts[name] for name in names]
+    assert _pieces(found, tiers, [False] * 3, [name == "whole" for name in names]) == late
 
 
 def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",), stages: int = 0) -> Campaign:
