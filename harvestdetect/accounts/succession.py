@@ -15,7 +15,7 @@ that are not those of the template.
 * Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
   instead of dealing it. They are no pieces.
 
-A chain is a component of linked pieces.
+A chain is a component of linked pieces, without those whose size is far from the median of the component.
 """
 
 from __future__ import annotations
@@ -200,7 +200,8 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     other = shared.share(compared, compared) < PART
     dealt = payloads.dealt
     follows = periods.adjoin(compared, compared) & other & dealt[:, None] & dealt
-    follows &= _of_one_scale([groups[i] for i in compared], periods.days[compared])
+    scales = _scales([groups[i] for i in compared], periods.days[compared])
+    follows &= _of_one_scale(scales, scales)
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     at_once = periods.coincide(compared, compared) & dealt
     links = _links(follows, other & (never | at_once), payloads.likeness)
@@ -212,12 +213,12 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     # a text and its senders, for example, may both be found
     same = shared.share(compared[linked], compared[linked]) >= MOST
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
-    found = [[int(compared[i]) for i in component] for component in _components(links)]
+    found = [[int(compared[i]) for i in component] for component in _components(_without_drift(links, scales))]
     return [Chain(pieces, periods.stages(pieces)) for pieces in found]
 
 
-def _of_one_scale(groups: Sequence[Piece], days: Ints) -> Bools:
-    """bool[g, g]: whether two groups have about as many accounts, in all and a day, and as many requests of each.
+def _scales(groups: Sequence[Piece], days: Ints) -> Floats:
+    """float64[3, g]: the accounts of each group, in all and a day, and the requests of each account.
 
     Args:
         groups: g groups.
@@ -225,9 +226,34 @@ def _of_one_scale(groups: Sequence[Piece], days: Ints) -> Bools:
     """
     accounts = np.array([len(group.accounts) for group in groups], np.float64)
     each = np.array([len(group.prompts) for group in groups]) / accounts
-    scales = np.stack((accounts, accounts / np.maximum(days, 1), each))
-    larger, smaller = np.maximum(scales[:, :, None], scales[:, None]), np.minimum(scales[:, :, None], scales[:, None])
-    return np.asarray((larger <= ONE_SCALE * smaller).all(axis=0))
+    return np.stack((accounts, accounts / np.maximum(days, 1), each))
+
+
+def _of_one_scale(scales: Floats, others: Floats) -> Bools:
+    """bool[g, h]: whether two groups have about the same scales.
+
+    Args:
+        scales: float64[3, g], see :func:`_scales`.
+        others: float64[3, h].
+    """
+    one, other = scales[:, :, None], others[:, None]
+    return np.asarray((np.maximum(one, other) <= ONE_SCALE * np.minimum(one, other)).all(axis=0))
+
+
+def _without_drift(links: Sequence[Sequence[int]], scales: Floats) -> list[Sequence[int]]:
+    """The links between pieces that have about the median scales of their component.
+
+    Each piece may be somewhat larger than the one before, so the last may be as large as a campaign of its own.
+
+    Args:
+        links: between pieces.
+        scales: float64[3, g], see :func:`_scales`.
+    """
+    middle: dict[int, bool] = {}
+    for component in _components(links):
+        median = np.median(scales[:, component], axis=1)[:, None]
+        middle |= dict(zip(component, _of_one_scale(scales[:, component], median)[:, 0].tolist(), strict=True))
+    return [link for link in links if all(middle[i] for i in link)]
 
 
 def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:

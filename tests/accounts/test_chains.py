@@ -358,3 +358,16 @@ def test_a_piece_that_is_like_one_of_a_chain_only_leaves_it() -> None:
     assert succession._agreed(links, follows) == links[:-1]
     assert succession._agreed([(0, 1)], follows) == [(0, 1)]
     assert succession._agreed([], follows) == []
+
+
+def test_pieces_that_grow_from_one_to_the_next_are_no_chain_of_the_small_ones() -> None:
+    accounts = np.array([9.0, 9, 10, 13, 19, 27, 9])
+    scales = np.stack((accounts, accounts / 3, np.full(7, 8.0)))
+    links = [[i, i + 1] for i in range(5)] + [[0, 6]]
+    assert succession._without_drift(links, scales) == [[0, 1], [1, 2], [2, 3], [0, 6]]
+    requests = scales.copy()
+    requests[:2] = 9
+    requests[2] = [8, 8, 8, 8, 12, 18, 3]
+    assert succession._without_drift(links, requests) == [[0, 1], [1, 2], [2, 3], [3, 4]]
+    assert succession._without_drift([[0, 3]], scales) == [[0, 3]]  # two pieces are compared with their middle
+    assert succession._without_drift([], scales) == []
