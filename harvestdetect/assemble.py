@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from harvestdetect.context import Context
-from harvestdetect.data import NO_TIME, Attributed, Detection, SignatureFit
+from harvestdetect.data import NO_TIME, Detection
 from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
 from harvestdetect.judge.conclude import Conclusions
-from harvestdetect.stages import Read
+from harvestdetect.side_outputs import SideOutputs
+from harvestdetect.stages.values import Read
 from harvestdetect.util.versions import versions
 
 __all__ = ["Outcome", "assemble"]
@@ -29,10 +28,7 @@ class Outcome:
     """View -> digest of the model."""
     conclusions: Conclusions | None = None
     calibration: Calibration | None = None
-    attributed: tuple[Attributed, ...] = ()
-    signatures: tuple[SignatureFit, ...] = ()
-    map: pa.Table | None = None
-    """See :attr:`harvestdetect.data.Detection.map`."""
+    beside: SideOutputs = field(default_factory=SideOutputs)
 
 
 def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
@@ -83,9 +79,9 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             without_time=counts["without_time"],
             times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
-        attributed=outcome.attributed,
-        signatures=outcome.signatures,
-        map=outcome.map,
+        attributed=outcome.beside.attributed,
+        signatures=outcome.beside.signatures,
+        map=outcome.beside.map,
         preambles=read.preambles,
         **found,
     )

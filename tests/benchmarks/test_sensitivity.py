@@ -24,7 +24,7 @@ from harvestdetect.incremental import matching
 from harvestdetect.judge import triage
 from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate import simulate
-from harvestdetect.stages import PLAIN
+from harvestdetect.stages.plain import PLAIN
 
 ROWS = 3_000
 BY_NAME = {str(constant): constant for constant in DECISIONS}
