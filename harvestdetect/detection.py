@@ -7,7 +7,7 @@ from contextlib import closing
 
 from harvestdetect.accounts.seeds import Seeds
 from harvestdetect.arguments import check_function, check_kinds, items_of
-from harvestdetect.assemble import Outcome, assemble
+from harvestdetect.assemble import StageResults, assemble
 from harvestdetect.context import Progress, bars, open_context
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Detection, Family
@@ -102,4 +102,4 @@ def estimated(source: Source | Given, *, settings: Settings | None = None) -> De
     with context.stage("read"), closing(context.engine):
         read = read_corpus(prompts, context, registry)
     context.memory.estimate(read.corpus, check=False)
-    return assemble(read, context, Outcome(counts={"segments": len(read.corpus.text)}))
+    return assemble(read, context, StageResults(counts={"segments": len(read.corpus.text)}))

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from harvestdetect.accounts.seeds import Seeds
-from harvestdetect.assemble import Outcome, assemble
+from harvestdetect.assemble import StageResults, assemble
 from harvestdetect.context import Context
 from harvestdetect.data import Detection, Family
 from harvestdetect.incremental import reusing
@@ -50,8 +50,8 @@ def run_scan(
 ) -> Scan:
     """Runs a scan and closes its engine.
 
-    Each chapter takes the values of the chapters before it, and returns one value
-    (:mod:`harvestdetect.stages.values`). Its docstring names its stages.
+    Each chapter takes the values of the chapters before it and returns one value
+    (:mod:`harvestdetect.stages.values`). The comments name its stages.
 
     Args:
         source: where the prompts come from.
@@ -71,23 +71,23 @@ def run_scan(
             return Scan(detection=assemble(read, context))
         context.memory.estimate(corpus)
 
-        compared = compare(corpus, plan)
-        formed = form(compared, plan)
-        measured = measure(compared, formed, plan)
-        concluded = judge(read, compared, formed, measured, plan, seeds=seeds)
+        compared = compare(corpus, plan)  # embed, neighbors, cluster
+        formed = form(compared, plan)  # assign, templates, campaigns, accounts
+        measured = measure(compared, formed, plan)  # part, measure
+        concluded = judge(read, compared, formed, measured, plan, seeds=seeds)  # judge, members, conclude
         beside = side_outputs(
             read, compared, formed, concluded, plan, signatures=signatures, new_since=new_since, shared=shared
         )  # fmt: skip
 
         clusters, candidates = len(formed.refined.assigned), len(concluded.judged.campaigns)
-        outcome = Outcome(
+        results = StageResults(
             counts={"segments": len(corpus.text), "clusters": clusters, "candidates": candidates},
             models=compared.models,
             conclusions=concluded.conclusions,
             calibration=plan.scale.calibration,
             beside=beside,
         )
-        return Scan(detection=assemble(read, context, outcome), measured=concluded.judged.measured)
+        return Scan(detection=assemble(read, context, results), measured=concluded.judged.measured)
 
 
 def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -> Plan:
