@@ -30,6 +30,8 @@ __all__ = ["main", "scan"]
 def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, Any]:
     """Scans a dump.
 
+    Long because two calls of the scan are observed by functions that fill its lists.
+
     Args:
         dump: a file or folder.
         encoder: of the scan.

@@ -22,7 +22,7 @@ from harvestdetect.stages.forming import form
 from harvestdetect.stages.judging import judge
 from harvestdetect.stages.measuring import measure
 from harvestdetect.stages.plain import PLAIN
-from harvestdetect.stages.plan import Plan, families_left_out, load_references
+from harvestdetect.stages.plan import ScanPlan, families_left_out, load_references
 from harvestdetect.stages.values import Source
 
 __all__ = ["Scan", "run_scan"]
@@ -90,7 +90,7 @@ def run_scan(
         return Scan(detection=assemble(read, context, results), measured=concluded.judged.measured)
 
 
-def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -> Plan:
+def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -> ScanPlan:
     """Loads what the scan judges by, and chooses its stages; keywords as for :func:`run_scan`."""
     registry, calibration = load_references(context)
     scale = Scale(fdr=context.settings.fdr, ledger=shipped_ledger(), calibration=calibration)
@@ -98,4 +98,4 @@ def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -
     stages = PLAIN if context.settings.work is None else reusing(context, registry, scale, left_out)
     if measure_all:
         stages = replace(PLAIN, read=stages.read, find_neighbors=stages.find_neighbors)
-    return Plan(context=context, stages=stages, registry=registry, scale=scale, left_out=left_out)
+    return ScanPlan(context=context, stages=stages, registry=registry, scale=scale, left_out=left_out)

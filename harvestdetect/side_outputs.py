@@ -16,7 +16,7 @@ from harvestdetect.judge.triage import ranked
 from harvestdetect.maps import map_table
 from harvestdetect.signatures.cells import codebook_of, fits
 from harvestdetect.signatures.matching import Scanned, ScannedCandidate, Shared, match_signatures
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Concluded, Formed, Read
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def side_outputs(
     compared: Compared,
     formed: Formed,
     concluded: Concluded,
-    plan: Plan,
+    plan: ScanPlan,
     *,
     signatures: Sequence[Signature],
     new_since: int | None,
@@ -57,7 +57,7 @@ def side_outputs(
 
 
 def _attribute(
-    compared: Compared, plan: Plan, signatures: Sequence[Signature], *, since: int | None
+    compared: Compared, plan: ScanPlan, signatures: Sequence[Signature], *, since: int | None
 ) -> tuple[Attributed, ...]:
     """The accounts that fill the templates of known campaigns."""
     wording = compared.wording
@@ -65,7 +65,7 @@ def _attribute(
         return attribute(signatures, compared.corpus, wording.vectors, wording.encode, since=since)
 
 
-def _draw(read: Read, compared: Compared, formed: Formed, concluded: Concluded, plan: Plan) -> pa.Table:
+def _draw(read: Read, compared: Compared, formed: Formed, concluded: Concluded, plan: ScanPlan) -> pa.Table:
     """The map."""
     with plan.context.stage("map", blas_threads=1):
         return map_table(
@@ -75,7 +75,7 @@ def _draw(read: Read, compared: Compared, formed: Formed, concluded: Concluded, 
 
 
 def _match(
-    compared: Compared, formed: Formed, concluded: Concluded, plan: Plan, shared: Shared
+    compared: Compared, formed: Formed, concluded: Concluded, plan: ScanPlan, shared: Shared
 ) -> tuple[SignatureFit, ...]:
     """How the signatures of other providers fit; see :func:`harvestdetect.signatures.matching.match_signatures`."""
     context = plan.context

@@ -10,7 +10,7 @@ measuring   part, measure                                        :class:`~harves
 judging     judge, members, conclude                             :class:`~harvestdetect.stages.values.Concluded`
 =========== ==================================================== ==============================================
 
-A chapter takes the values of the chapters before it and the :class:`~harvestdetect.stages.plan.Plan` of the scan, and
-returns one value. No stage knows of an earlier scan: :mod:`harvestdetect.incremental` replaces the members of
+A chapter takes the values of the chapters before it and the :class:`~harvestdetect.stages.plan.ScanPlan`, and returns
+one value. No stage knows of an earlier scan: :mod:`harvestdetect.incremental` replaces the members of
 :class:`~harvestdetect.stages.plan.Stages` by functions that reuse its results.
 """

@@ -18,7 +18,7 @@ from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encode
 from harvestdetect.judge.calibration import check_calibration
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import Known, nearest
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Embedded, ViewClusters
 from harvestdetect.util.arrays import Floats32, Ints32
 from harvestdetect.util.memory_estimate import vectors_in_file
@@ -28,7 +28,7 @@ from harvestdetect.util.versions import versions
 __all__ = ["cluster_segments", "compare", "embed", "find_neighbors", "view_postings"]
 
 
-def compare(corpus: Corpus, plan: Plan) -> Compared:
+def compare(corpus: Corpus, plan: ScanPlan) -> Compared:
     """Embeds the segments, and clusters them in each view."""
     context, stages, encoder = plan.context, plan.stages, plan.context.settings.encoder
     volume = volumes(corpus)

@@ -12,7 +12,7 @@ from harvestdetect.context import Context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Embedded, Formed
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined, refine_clusters
@@ -24,7 +24,7 @@ PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which the engine describes them. Starting its processes takes about a second."""
 
 
-def form(compared: Compared, plan: Plan) -> Formed:
+def form(compared: Compared, plan: ScanPlan) -> Formed:
     """Finds the template of each cluster, and forms the candidates of texts, of accounts and of infrastructure."""
     context, settings, corpus, volume = plan.context, plan.context.settings, compared.corpus, compared.volume
     least = settings.min_accounts

@@ -16,7 +16,7 @@ from harvestdetect.evidence.reference import reference_of
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Judged, with_seeded
 from harvestdetect.report.format import least_claimed, probability
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Formed, Measured
 from harvestdetect.template.clusters import Source
 from harvestdetect.util.arrays import unit
@@ -38,7 +38,9 @@ class Hunted:
     """By position of the cluster."""
 
 
-def hunted(seeds: Seeds, judged: Judged, compared: Compared, formed: Formed, measured: Measured, plan: Plan) -> Hunted:
+def hunted(
+    seeds: Seeds, judged: Judged, compared: Compared, formed: Formed, measured: Measured, plan: ScanPlan
+) -> Hunted:
     """Forms the candidate around seeds, and judges it beside the others, which stay as they are.
 
     If it holds two populations, the part that is more like a campaign is a candidate beside the whole, as among the

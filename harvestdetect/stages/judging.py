@@ -7,14 +7,14 @@ from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.members import with_members
 from harvestdetect.judge.verdict import judge_candidates
 from harvestdetect.stages.hunting import Hunted, hunted, result_sentences
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Concluded, Formed, Measured, Read
 
 __all__ = ["judge"]
 
 
 def judge(
-    read: Read, compared: Compared, formed: Formed, measured: Measured, plan: Plan, *, seeds: Seeds | None
+    read: Read, compared: Compared, formed: Formed, measured: Measured, plan: ScanPlan, *, seeds: Seeds | None
 ) -> Concluded:
     """Judges the candidates, with the one around the seeds of a person, and decides the members of each finding."""
     context, settings, scale = plan.context, plan.context.settings, plan.scale

@@ -13,7 +13,7 @@ from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.reference import reference_of
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.judge.parting import parts_of
-from harvestdetect.stages.plan import Plan
+from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Formed, Measured
 
 __all__ = ["measure", "measure_each"]
@@ -22,7 +22,7 @@ PROMPT_DIMENSIONS: Final = 48
 """Number of dimensions to which prompt vectors are reduced for measures of similarity."""
 
 
-def measure(compared: Compared, formed: Formed, plan: Plan) -> Measured:
+def measure(compared: Compared, formed: Formed, plan: ScanPlan) -> Measured:
     """Adds parts of candidates, and measures all candidates."""
     settings = plan.context.settings
     with plan.context.stage("evidence", blas_threads=1):
@@ -35,7 +35,7 @@ def measure(compared: Compared, formed: Formed, plan: Plan) -> Measured:
     return Measured(campaigns=campaigns, measured=measured, scan=scan, reference=reference, ground=ground)
 
 
-def _scan_data(compared: Compared, formed: Formed, plan: Plan) -> ScanData:
+def _scan_data(compared: Compared, formed: Formed, plan: ScanPlan) -> ScanData:
     """The data that the measures of all candidates use."""
     corpus, wording, settings = compared.corpus, compared.wording, plan.context.settings
     return ScanData(

@@ -22,7 +22,7 @@ from harvestdetect.stages.values import Embedded, Read, Source, ViewClusters
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
-__all__ = ["Plan", "Stages", "families_left_out", "load_references"]
+__all__ = ["ScanPlan", "Stages", "families_left_out", "load_references"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ScanPlan:
     """How a scan works and judges."""
 
     context: Context

@@ -84,7 +84,7 @@ def test_a_moved_constant_moves_wherever_it_is_used() -> None:
     with moved(BY_NAME["util.amounts.NEARLY_ALL"], 0.5):
         assert matching.similar_size(10, 20)
     assert not matching.similar_size(10, 20)
-    hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
+    hour = Constant("util.periods", "HOUR", "seconds")
     with moved(hour, 60):
         assert coordination.GRID == 360
     assert coordination.GRID == 21_600
