@@ -1,4 +1,4 @@
-"""What a scan makes besides findings: known campaigns' accounts, the map, and how signatures of others fit.
+"""What a scan makes besides findings: accounts of known campaigns, the map, and how signatures of others fit.
 
 None of it changes a finding.
 """
