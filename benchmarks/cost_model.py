@@ -27,6 +27,7 @@ from benchmarks.cost_runs import Run, measured_run
 from benchmarks.laying import apart, lay, tell
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import table, warm
+from harvestdetect.util.periods import HOUR
 from harvestdetect.util.versions import versions
 
 __all__ = ["compared", "cost_tables", "enough", "main", "simulation_table", "steps_of"]
@@ -36,8 +37,8 @@ CLAIMED: Final = 16
 SECTION: Final = "cost-model"
 STILL: Final = 1.2
 """Twice as many machines must be this many times as fast to be worth it."""
-HOUR: Final = 3_600.0
 GB: Final = 1e9
+"""Bytes of a gigabyte."""
 
 
 def steps_of(model: CostModel, prompts: float, *, cores: int) -> list[Step]:

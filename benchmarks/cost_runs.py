@@ -34,7 +34,7 @@ ALWAYS: Final = (
     ("harvestdetect.corpus.prepare_parallel", "START_ROWS"),
     ("harvestdetect.embed.elsewhere", "PARALLEL_TEXTS"),
     ("harvestdetect.cluster.forest_tasks", "PARALLEL_POINTS"),
-    ("harvestdetect.stages", "PARALLEL_CLUSTERS"),
+    ("harvestdetect.stages.forming", "PARALLEL_CLUSTERS"),
     ("harvestdetect.judge.measure", "PARALLEL_CANDIDATES"),
 )
 """Module and name of the sizes from which work goes to an engine. A measured scan sends all of it."""

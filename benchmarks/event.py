@@ -35,8 +35,9 @@ from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
 from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of, proxies_of
-from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
+from harvestdetect.simulate.traffic import Account, Network, human_times, machine_times
 from harvestdetect.util.arrays import Ints
+from harvestdetect.util.periods import DAY
 
 __all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "Pool", "judge", "lay", "main", "open_pools", "plan_event", "tables"]
 
@@ -44,6 +45,7 @@ __all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "Pool", "judge", "lay", "main", "o
 CAMPAIGN: Final = "reference-event"
 """Name of the campaign in the truth."""
 ACCOUNTS: Final = 25_000
+"""Accounts of the campaign at scale 1."""
 ROWS_PER_ACCOUNT: Final = 116
 """Mean number of harvest prompts of an account: 2.6 a day for 45 days."""
 BENIGN: Final = 7_000_000
@@ -51,6 +53,7 @@ BENIGN: Final = 7_000_000
 ACCOUNTS_PER_LINE: Final = 1_500
 """Accounts per line. A line is a series of pools, each of which takes over from the one before."""
 FEWEST_LINES: Final = 3
+"""Least number of lines."""
 MOST_POOLS: Final = 3
 """Most pools of a line; the number is drawn."""
 OPENING: Final = 0.4

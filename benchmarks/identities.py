@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from benchmarks.real_texts import DAY, START
+from benchmarks.real_texts import START
 from harvestdetect.simulate.traffic import Network, opaque
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Identities", "Identity"]
 
@@ -22,8 +23,10 @@ LAUNCH: Final = 20
 """Day of the window on which a new model is released."""
 NEW_MODEL: Final = "large-3"
 _TWO_YEARS: Final = 730
+"""Days of two years."""
 _MAIL: Final = (("freemail-1.example", 60), ("freemail-2.example", 20), ("freemail-3.example", 12), ("isp.example", 8))
 _EXITS: Final = 40
+"""Number of addresses of hosters that some ordinary accounts share, such as the exits of a VPN."""
 
 
 @dataclass(slots=True, kw_only=True)

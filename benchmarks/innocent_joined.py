@@ -19,10 +19,11 @@ import numpy as np
 from benchmarks import innocent_stock as stock
 from benchmarks.innocent_kinds import MOVES
 from benchmarks.innocent_stock import Clock
-from benchmarks.real_texts import DAY, START, Half, Trace
+from benchmarks.real_texts import START, Half, Trace
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import WorldSources
 from harvestdetect.util.arrays import Floats, Ints
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Joined", "draw_joined", "joined_accounts", "joined_prompts", "material"]
 

@@ -17,10 +17,11 @@ from benchmarks import innocent_stock as stock
 from benchmarks.innocent_stock import Account, Clock
 from benchmarks.innocent_variety import Variety
 from benchmarks.planted_look_alikes import GREETINGS
-from benchmarks.real_texts import DAY, START, Half, Trace
+from benchmarks.real_texts import START, Half, Trace
 from benchmarks.scenarios import Prompt
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import WorldSources, toy_sources
+from harvestdetect.util.periods import DAY
 
 __all__ = ["MOVES", "PlainKind", "Sender", "Threads", "moved", "senders", "toy_threads"]
 

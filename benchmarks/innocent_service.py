@@ -17,11 +17,12 @@ from benchmarks import innocent_stock as stock
 from benchmarks.innocent_kinds import MOVES, Sender, Threads, toy_threads
 from benchmarks.innocent_stock import Call
 from benchmarks.innocent_variety import Variety
-from benchmarks.real_texts import DAY, START, Half, fill
+from benchmarks.real_texts import START, Half, fill
 from benchmarks.scenarios import Prompt
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import default_prompts, default_words, documents_of, own_prompts, toy_sources
 from benchmarks.world_texts import Filler, Material, own_instruction
+from harvestdetect.util.periods import DAY
 
 __all__ = ["service_senders"]
 

@@ -18,9 +18,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from benchmarks.real_texts import DAY, START, Half, Row, Trace, part, read, texts
+from benchmarks.real_texts import START, Half, Row, Trace, part, read, texts
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import COMMON, half_of, seconds_of
+from harvestdetect.util.periods import DAY
 
 __all__ = [
     "Account",

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.identities import Identities, Identity
-from benchmarks.real_texts import DAY, START
+from benchmarks.real_texts import START
 from benchmarks.sources import WINDOW
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Opener", "Variety", "draw_variety"]
 

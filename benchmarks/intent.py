@@ -36,6 +36,7 @@ SIZE: Final = 12
 PER_SOURCE: Final = 60
 """Most groups of one source for one target, or for none."""
 SLOTLESS_WORDS: Final = 6
+"""Least number of words of a template without a slot."""
 FILES: Final = (
     "app_templates",
     "arena_prompts",

@@ -25,7 +25,8 @@ from harvestdetect.simulate import write_plan
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.people import Text
 from harvestdetect.simulate.plan import Plan, Writer
-from harvestdetect.simulate.traffic import DAY, Account
+from harvestdetect.simulate.traffic import Account
+from harvestdetect.util.periods import DAY
 
 __all__ = ["DAYS", "HARVEST", "START", "Laid", "apart", "lay", "plan_of", "read_laid", "tell", "write_laid"]
 

@@ -72,9 +72,10 @@ class _EnoughError(Exception):
 
 def _scanned(dump: Path, truth: Sequence[Planted], world: str) -> list[Case]:
     """The cases of one dump. Two calls of a scan are observed, and the scan ends before candidates are measured."""
-    pipeline: Any = importlib.import_module("harvestdetect.pipeline")
+    forming: Any = importlib.import_module("harvestdetect.stages.forming")
+    measuring: Any = importlib.import_module("harvestdetect.stages.measuring")
     known: dict[str, Any] = {}
-    adding, referring = pipeline.add_accounts, pipeline.reference_of
+    adding, referring = forming.with_accounts, measuring.reference_of
 
     def observing(*values: Any, **named: Any) -> Any:
         known["found"] = adding(*values, **named)
@@ -85,13 +86,13 @@ def _scanned(dump: Path, truth: Sequence[Planted], world: str) -> list[Case]:
         raise _EnoughError
 
     settings = Settings(encoder="fast", use_cache=False)
-    pipeline.add_accounts, pipeline.reference_of = observing, ending
+    forming.with_accounts, measuring.reference_of = observing, ending
     try:
         detect(read_dumps([dump], settings=settings), settings=settings)
     except _EnoughError:
         pass
     finally:
-        pipeline.add_accounts, pipeline.reference_of = adding, referring
+        forming.with_accounts, measuring.reference_of = adding, referring
     campaigns, _, kin = known["found"]
     ids = known["scan"].corpus.prompts.accounts.to_pylist()
     return cases_of(campaigns, account_ground(known["scan"], kin), truth, ids=ids, world=world)

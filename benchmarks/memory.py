@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from benchmarks.laying import DAYS, START, lay
 from benchmarks.scale import run_scan, warm
-from harvestdetect.simulate.traffic import DAY
+from harvestdetect.util.periods import DAY
 
 __all__ = ["distinct", "main", "measure", "table"]
 
@@ -30,6 +30,7 @@ WORDS: Final = 30_000
 LENGTH: Final = (4.6, 1.0)
 """Mean and standard deviation of the natural logarithm of the number of words of a distinct text."""
 MOST_WORDS: Final = 1_500
+"""Greatest number of words of a text."""
 
 
 def distinct(folder: Path, *, rows: int, seed: int = 0) -> Path:

@@ -28,6 +28,7 @@ from harvestdetect.util.arrays import unit
 __all__ = ["main", "wording_vectors"]
 
 K = 32
+"""Neighbours of each vector."""
 
 
 def wording_vectors(prompts: int, seed: int) -> npt.NDArray[np.float32]:

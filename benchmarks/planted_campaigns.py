@@ -8,9 +8,10 @@ from itertools import chain
 
 from benchmarks.ground import Ground, Row
 from benchmarks.identities import NEW_MODEL, Identity
-from benchmarks.real_texts import DAY, START, Trace, cycle, fill, fixed_words
+from benchmarks.real_texts import START, Trace, cycle, fill, fixed_words
 from benchmarks.scenarios import INSTRUCTIONS, LANGUAGES, REWORDED, Prompt, Scenario, disguise, reword, technique
 from benchmarks.sources import WINDOW, NotEnough
+from harvestdetect.util.periods import DAY
 
 __all__ = ["instruction_of", "plant_campaign", "templates_of"]
 

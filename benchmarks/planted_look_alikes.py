@@ -9,9 +9,10 @@ from typing import Final
 
 from benchmarks.ground import Ground, Row
 from benchmarks.identities import LAUNCH, NEW_MODEL
-from benchmarks.real_texts import DAY, START, cycle, fill
+from benchmarks.real_texts import START, cycle, fill
 from benchmarks.scenarios import LookAlike, Prompt
 from benchmarks.sources import WINDOW
+from harvestdetect.util.periods import DAY
 
 __all__ = ["plant_look_alike"]
 

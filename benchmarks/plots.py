@@ -23,8 +23,11 @@ svg{font:12px system-ui,sans-serif;background:#fff}
 PANEL: Final = 370
 """Width of a small multiple, in pixels; its height depends on its levels."""
 LABEL: Final = 190
+"""Width of the labels at the left of a panel, in pixels."""
 ROW: Final = 19
+"""Height of a row, in pixels."""
 COLUMNS: Final = 3
+"""Panels side by side."""
 
 
 def write_plots(results: Sequence[Result], folder: Path) -> list[Path]:

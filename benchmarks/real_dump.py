@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.real_texts import (
-    DAY,
     START,
     Half,
     Row,
@@ -32,6 +31,7 @@ from benchmarks.real_texts import (
     texts,
     traces,
 )
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Half", "RealDump", "build", "data_missing"]
 
@@ -121,7 +121,9 @@ class _Builder:
         days: tuple[int, int] | None = None,
         heavy_tail: bool = False,
     ) -> None:
-        """Spreads ``prompts`` over new accounts; there is one argument for each property of a group.
+        """Spreads ``prompts`` over new accounts.
+
+        Many parameters because there is one for each property of a group.
 
         Args:
             name: of the group; several calls with one name add to one group.

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from harvestdetect.util.periods import DAY
+
 __all__ = [
-    "DAY",
     "FILES",
     "START",
     "Half",
@@ -43,7 +44,6 @@ Row: TypeAlias = dict[str, Any]
 Trace: TypeAlias = list[tuple[int, str]]
 """(time, text) of one account."""
 
-DAY: Final = 86_400
 START: Final = 1_767_225_600
 """First second of every window, 2026-01-01 in UTC."""
 

@@ -25,7 +25,7 @@ import msgspec
 
 from benchmarks.pages import write_section
 from benchmarks.planting import PlantedDump, plant, write
-from benchmarks.real_texts import DAY, START, Half, data_missing
+from benchmarks.real_texts import START, Half, data_missing
 from benchmarks.results import COUNTED, OURS, Finding, Group, Result
 from benchmarks.scenarios import PARTS, Dump, Part, dumps
 from benchmarks.sources import WINDOW, NotEnough, grammar_sources, real_sources
@@ -33,6 +33,7 @@ from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import TIERS, Detection, Family, Tier
 from harvestdetect.simulate.evaluate import Found, Planted, Scores, evaluate, found_of
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Job", "jobs", "main", "run"]
 
@@ -307,7 +308,10 @@ def jobs(
     every: int = 3,
     baselines: Sequence[str] = (),
 ) -> list[Job]:
-    """All jobs of some parts, seed by seed; there is one argument for each option of the command."""
+    """All jobs of some parts, seed by seed.
+
+    Many parameters because there is one for each option of the command.
+    """
 
     def job(dump: Dump, seed: int) -> Job:
         folder = None if data is None else str(data)

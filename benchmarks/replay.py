@@ -1,7 +1,7 @@
 """Scans one dump again and again, each time only from one stage on.
 
 The first scan records what every stage returned. A later scan takes the results of the stages before a given one from
-the record and runs the rest as they are. All that depends on the shape of :mod:`harvestdetect.pipeline` is in
+the record and runs the rest as they are. All that depends on the shape of :mod:`harvestdetect.stages` is in
 :data:`STAGES`, which names its functions.
 """
 
@@ -23,17 +23,17 @@ from harvestdetect.judge.attribute import Signature
 __all__ = ["STAGES", "Recorded", "stage_of"]
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "read": ("pipeline:PLAIN.read", "pipeline:parts_by_prompt"),
-    "encode": ("pipeline:embed", "stages:embed", "pipeline:prompt_vectors"),
-    "attribute": ("pipeline:attribute",),
+    "read": ("pipeline:PLAIN.read", "stages.forming:parts_by_prompt"),
+    "encode": ("stages.comparing:embed", "stages.measuring:prompt_vectors"),
+    "attribute": ("side_outputs:attribute",),
     "neighbors": ("pipeline:PLAIN.find_neighbors",),
     "cluster": ("pipeline:PLAIN.cluster",),
-    "assign": ("pipeline:verbatim_clusters", "pipeline:assign_prompts"),
+    "assign": ("stages.forming:verbatim_clusters", "stages.forming:assign_prompts"),
     "templates": ("pipeline:PLAIN.describe",),
-    "campaigns": ("pipeline:form",),
-    "accounts": ("pipeline:add_accounts",),
+    "campaigns": ("stages.forming:find_campaigns",),
+    "accounts": ("stages.forming:with_accounts",),
     "background": ("evidence.reference:_neighbourhood_words",),
-    "evidence": ("pipeline:reference_of", "pipeline:PLAIN.measure"),
+    "evidence": ("stages.measuring:reference_of", "pipeline:PLAIN.measure"),
     "judge": (),
 }
 """The stages in their order, each with the functions that do its work: ``module:name`` as the caller knows them, or

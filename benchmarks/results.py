@@ -19,6 +19,7 @@ COUNTED: Final = ("urgent", "review")
 ENOUGH_SEEDS: Final = 5
 """Number of seeds from which intervals are bootstrapped over seeds."""
 DRAWS: Final = 2_000
+"""Bootstrap samples of an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,8 +36,8 @@ from benchmarks.many_clusters import lay_rich
 from benchmarks.pages import ran_on, write_section
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
-from harvestdetect.simulate.traffic import DAY
 from harvestdetect.store.folder import cache_folder
+from harvestdetect.util.periods import DAY
 
 __all__ = ["REST", "Scanned", "exponent", "main", "number", "run_scan", "scan", "table", "tables", "warm"]
 

@@ -27,6 +27,7 @@ from harvestdetect.simulate import simulate
 from harvestdetect.state import open_state
 from harvestdetect.store.models import publish_folder
 from harvestdetect.util.arrays import Ints
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Folders", "lay"]
 
@@ -40,8 +41,6 @@ OTHERS: Final = 2
 """Candidates that became no finding, for each finding."""
 RUNS: Final = 30
 """Runs of the state."""
-DAY: Final = 86_400
-"""Seconds of a day."""
 FILE: Final = "prompts.jsonl.gz"
 """Name of the dump that was never written."""
 

@@ -207,7 +207,7 @@ def _attacked(dump: Path, out: Path, exported: Any, secret: bytes) -> dict[str, 
     """Tries every sequence of words of a dump on the hashes of a file made from it."""
     from harvestdetect.context import open_context
     from harvestdetect.signatures.shingles import find_shingles, hasher, senders_of, shingles_of
-    from harvestdetect.stages import PLAIN
+    from harvestdetect.stages.reading import read_corpus
     from harvestdetect.template.tokens import folded_words
 
     content = exported.content
@@ -215,7 +215,7 @@ def _attacked(dump: Path, out: Path, exported: Any, secret: bytes) -> dict[str, 
     runs = [run for one in content.campaigns for template in one.templates for run in template.runs]
     number = {h: i for i, h in enumerate(sorted({h for run in runs for h in run.shingles}))}
     settings = Settings(workers=1)
-    corpus = PLAIN.read(read_dumps([str(dump)], settings=settings), open_context(settings), registry=None).corpus
+    corpus = read_corpus(read_dumps([str(dump)], settings=settings), open_context(settings), None).corpus
     known: dict[str, int] = {}
     tried: set[str] = set()
     for text in corpus.text:

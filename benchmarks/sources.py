@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.real_texts import DAY, START, Half, Trace, deal, fixed_words, slots, texts, traces
+from benchmarks.real_texts import START, Half, Trace, deal, fixed_words, slots, texts, traces
+from harvestdetect.util.periods import DAY
 
 __all__ = ["WINDOW", "NotEnough", "Sources", "grammar_sources", "real_sources", "up_to"]
 

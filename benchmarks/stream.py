@@ -43,8 +43,9 @@ from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text
 from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of
-from harvestdetect.simulate.traffic import DAY, Account, machine_times
+from harvestdetect.simulate.traffic import Account, machine_times
 from harvestdetect.state import open_state
+from harvestdetect.util.periods import DAY
 
 __all__ = ["COUNTED", "SCENARIOS", "Followed", "Scenario", "Wave", "lay", "main", "run_stream"]
 

@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal["scan", "carried", "calibrated"]
 """How a dump is scanned: once, as the continuation of a scan of its first part, or with a calibration."""
 
 SEED: Final = 31
+"""Seed of all dumps."""
 COVER: Final = 0.6
 """Greatest share of the real rows of a dump that become cover of what is planted."""
 LATER: Final = 0.07

@@ -25,13 +25,13 @@ from pathlib import Path
 
 from benchmarks.pages import publish
 from benchmarks.planting import PlantedDump
-from benchmarks.real_texts import DAY
 from benchmarks.scale import table
 from benchmarks.stream import COUNTED
 from benchmarks.world_plan import CAMPAIGNS
 from benchmarks.worlds import ROOT, add_world_options, commit_of, laid_worlds, parsed_worlds
 from harvestdetect import Settings
 from harvestdetect.state import open_state
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Followed", "cut", "follow", "main"]
 

@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Final
 
 from benchmarks.planted_look_alikes import plant_look_alike
-from benchmarks.real_texts import DAY, START, cycle, fill
+from benchmarks.real_texts import START, cycle, fill
 from benchmarks.scenarios import LookAlike, Prompt
 from benchmarks.sources import WINDOW, NotEnough
 from benchmarks.world_plan import Innocent
 from benchmarks.world_scene import Scene
-from benchmarks.world_tempo import HOUR
 from benchmarks.world_texts import Filler, Material, own_instruction, question_on, sent
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["plant_innocents"]
 

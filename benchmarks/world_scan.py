@@ -30,6 +30,8 @@ __all__ = ["main", "scan"]
 def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, Any]:
     """Scans a dump.
 
+    Long because two calls of the scan are observed by functions that fill its lists.
+
     Args:
         dump: a file or folder.
         encoder: of the scan.
@@ -44,8 +46,8 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
     observed: list[dict[str, Any]] = []
     taken: list[dict[str, Any]] = []
     names: list[str] = []
-    pipeline: Any = importlib.import_module("harvestdetect.pipeline")
-    judge, members = pipeline.judge_candidates, pipeline.with_members
+    judging = _judging()
+    judge, members = judging.judge_candidates, judging.with_members
 
     def observing(campaigns: Any, measured: Any, data: Any, *rest: Any, **named: Any) -> Any:
         names.extend(data.corpus.prompts.accounts.to_pylist())
@@ -67,11 +69,11 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
 
     settings = Settings(encoder=encoder, cache=cache, use_cache=False)
     started = time.perf_counter()
-    pipeline.judge_candidates, pipeline.with_members = observing, observing_members
+    judging.judge_candidates, judging.with_members = observing, observing_members
     try:
         detection = detect(read_dumps([dump], settings=settings), settings=settings)
     finally:
-        pipeline.judge_candidates, pipeline.with_members = judge, members
+        judging.judge_candidates, judging.with_members = judge, members
     return {
         "candidates": observed,
         "measured": taken,
@@ -89,6 +91,14 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
         "peak_memory_mb": peak_memory_mb(),
         "stages": {cost.stage: round(cost.seconds, 2) for cost in detection.stages},
     }
+
+
+def _judging() -> Any:
+    """The module whose calls are observed. Older checkouts judge in ``pipeline``."""
+    try:
+        return importlib.import_module("harvestdetect.stages.judging")
+    except ModuleNotFoundError:
+        return importlib.import_module("harvestdetect.pipeline")
 
 
 def _measured(campaign: Any, measured: Any, accounts: Sequence[str]) -> dict[str, Any]:

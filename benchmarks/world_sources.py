@@ -20,7 +20,6 @@ from typing import Final
 
 from benchmarks.real_texts import (
     ACCOUNT_FILES,
-    DAY,
     START,
     Half,
     Row,
@@ -35,6 +34,7 @@ from benchmarks.real_texts import (
 )
 from benchmarks.real_texts import data_missing as chat_missing
 from benchmarks.sources import MIN_FIXED, WINDOW, Sources, grammar_sources, real_sources
+from harvestdetect.util.periods import DAY
 
 __all__ = [
     *("WORLD_FILES", "Times", "WorldSources", "data_missing", "default_prompts", "default_words", "documents_of"),

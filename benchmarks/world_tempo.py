@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from typing import Final, Literal, TypeAlias
 
-from benchmarks.real_texts import DAY, START
+from benchmarks.real_texts import START
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import Times
+from harvestdetect.util.periods import DAY, HOUR
 
-__all__ = ["HOUR", "PROGRAMS", "Tempo", "TempoKind"]
+__all__ = ["PROGRAMS", "Tempo", "TempoKind"]
 
-HOUR: Final = 3_600
-"""Seconds of an hour."""
 TempoKind: TypeAlias = Literal["cron", "office", "burst", "steady", "real", "person"]
 PROGRAMS: Final[tuple[TempoKind, ...]] = ("cron", "office", "burst", "burst", "steady", "real")
 """The tempos of programs, as often as they occur."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harvestdetect.calibration import calibrate
     from harvestdetect.data import Detection, Finding, Prompt
+    from harvestdetect.detection import detect
     from harvestdetect.dump import read_dumps
     from harvestdetect.errors import HarvestdetectError
-    from harvestdetect.pipeline import detect
     from harvestdetect.report import html_report, write_outputs
     from harvestdetect.settings import Settings, load_settings
     from harvestdetect.simulate.evaluate import evaluate
@@ -48,7 +48,7 @@ _HOMES = {
     "Prompt": "data",
     "Settings": "settings",
     "calibrate": "calibration",
-    "detect": "pipeline",
+    "detect": "detection",
     "evaluate": "simulate.evaluate",
     "html_report": "report",
     "load_settings": "settings",

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
-
 from harvestdetect.context import Context
-from harvestdetect.data import NO_TIME, Attributed, Detection, SignatureFit
+from harvestdetect.data import NO_TIME, Detection
 from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
 from harvestdetect.judge.conclude import Conclusions
-from harvestdetect.stages import Read
+from harvestdetect.side_outputs import SideOutputs
+from harvestdetect.stages.values import Read
 from harvestdetect.util.versions import versions
 
-__all__ = ["Outcome", "assemble"]
+__all__ = ["StageResults", "assemble"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class StageResults:
     """What the stages after reading returned."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -29,48 +28,27 @@ class Outcome:
     """View -> digest of the model."""
     conclusions: Conclusions | None = None
     calibration: Calibration | None = None
-    attributed: tuple[Attributed, ...] = ()
-    signatures: tuple[SignatureFit, ...] = ()
-    map: pa.Table | None = None
-    """See :attr:`harvestdetect.data.Detection.map`."""
+    beside: SideOutputs = field(default_factory=SideOutputs)
 
 
-def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
+def assemble(read: Read, context: Context, results: StageResults | None = None) -> Detection:
     """Assembles the result of a scan.
 
     Args:
         read: what was read.
         context: of the scan.
-        outcome: of the stages after reading; None if these did not run.
+        results: of the stages after reading; None if these did not run.
     """
-    outcome = outcome or Outcome()
+    results = results or StageResults()
     if (warning := context.memory.warning()) is not None:
         context.note(warning)
-    prompts = read.corpus.prompts
-    counts = {
-        "prompts": len(prompts.account) - read.repeated,
-        "accounts": len(prompts.accounts),
-        "files": len(read.files),
-        "rejects": read.reject_count,
-        "repeated_requests": read.again,
-        "resent_turns": read.resent,
-        **read.whole_files,
-        **outcome.counts,
-    }
-    times = prompts.time[prompts.time != NO_TIME]
-    counts["without_time"] = len(prompts.time) - len(times)
-    if len(times):
-        counts.update(first_seen=int(times.min()), last_seen=int(times.max()))
-    found: dict[str, Any] = {"findings": ()}
-    if (conclusions := outcome.conclusions) is not None:
-        found = {name: getattr(conclusions, name) for name in conclusions.__slots__ if name != "found"}
-    if outcome.calibration is not None:
-        found["calibration"] = _calibrated(outcome.calibration, prompts=counts["prompts"], context=context)
-    return Detection(
+    counts, prompts = _counts(read, results), read.corpus.prompts
+    detection = Detection(
+        findings=(),
         rejects=read.rejects,
         counts=counts,
         settings=context.settings.to_dict(),
-        models=dict(outcome.models),
+        models=dict(results.models),
         versions=versions(),
         files=read.files,
         stages=tuple(context.costs),
@@ -83,12 +61,46 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             without_time=counts["without_time"],
             times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
-        attributed=outcome.attributed,
-        signatures=outcome.signatures,
-        map=outcome.map,
+        attributed=results.beside.attributed,
+        signatures=results.beside.signatures,
+        map=results.beside.map,
         preambles=read.preambles,
-        **found,
     )
+    if (calibration := results.calibration) is not None:
+        shown = _calibrated(calibration, prompts=counts["prompts"], context=context)
+        detection = replace(detection, calibration=shown)
+    if (conclusions := results.conclusions) is not None:
+        detection = replace(
+            detection,
+            findings=conclusions.findings,
+            candidates=conclusions.candidates,
+            expected_false=conclusions.expected_false,
+            what_if=conclusions.what_if,
+            ledger=conclusions.ledger,
+            prompts=conclusions.prompts,
+            seen=conclusions.seen,
+        )
+    return detection
+
+
+def _counts(read: Read, results: StageResults) -> dict[str, int]:
+    """Everything that is counted, by name; the first and the last time among it."""
+    prompts = read.corpus.prompts
+    times = prompts.time[prompts.time != NO_TIME]
+    counts = {
+        "prompts": len(prompts.account) - read.repeated,
+        "accounts": len(prompts.accounts),
+        "files": len(read.files),
+        "rejects": read.reject_count,
+        "repeated_requests": read.again,
+        "resent_turns": read.resent,
+        **read.whole_files,
+        **results.counts,
+        "without_time": len(prompts.time) - len(times),
+    }
+    if len(times):
+        counts.update(first_seen=int(times.min()), last_seen=int(times.max()))
+    return counts
 
 
 def _calibrated(calibration: Calibration, *, prompts: int, context: Context) -> dict[str, Any]:

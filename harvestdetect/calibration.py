@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from harvestdetect.arguments import check_function, shown
-from harvestdetect.context import Progress, open_context, silent
+from harvestdetect.context import Progress, bars, open_context, silent
 from harvestdetect.data import Batch, Detection, Prompt
 from harvestdetect.dump import batches_of, given
 from harvestdetect.dump.given import Given
@@ -18,7 +18,7 @@ from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.calibration import Calibration, Half, fit_calibration, half_of
 from harvestdetect.judge.ledger_file import shipped_ledger
-from harvestdetect.pipeline import Scan, bars, run_scan
+from harvestdetect.pipeline import Scan, run_scan
 from harvestdetect.settings import Settings, settings_of
 
 __all__ = ["Calibrated", "calibrate"]
@@ -62,7 +62,7 @@ def calibrate(
         InputError: the dump has no prompts.
         UsageError: ``read`` is an iterator, which can be read only once, or an argument is of another type.
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
-            :func:`harvestdetect.pipeline.detect`.
+            :func:`harvestdetect.detect`.
     """
     for name, function in (("notes", notes), ("check", check)):
         check_function(function, name, "a function")

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from harvestdetect.arguments import check_function
 from harvestdetect.data import Batch, Corpus, StageCost
 from harvestdetect.embed.encoders import spare_cache
 from harvestdetect.engines.choose import open_engine
@@ -20,8 +21,12 @@ from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
 from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
+from harvestdetect.util.progress import bar_for
 
-__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context", "seconds_by_meaning", "silent"]
+__all__ = [
+    *("NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "bars", "open_context", "seconds_by_meaning"),
+    "silent",
+]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that advances it by a number of items. The total is 0
@@ -53,6 +58,13 @@ def seconds_by_meaning(settings: Settings, texts: int) -> float:
 def silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar that nobody sees."""
     yield lambda count: None
+
+
+def bars(progress: Progress | bool | None) -> Progress | None:
+    """What opens progress bars, see :func:`harvestdetect.detect`. Raises a UsageError for another value."""
+    if progress is not None and not isinstance(progress, bool):
+        check_function(progress, "progress", "True, or a function that opens a bar")
+    return progress if callable(progress) else bar_for if progress else None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -181,15 +181,15 @@ _ENCODERS: dict[str, Any] = {}
 @pytest.fixture
 def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loads the wording model for the first scan of this process, and not for every scan of a few rows."""
-    from harvestdetect import stages
     from harvestdetect.search import opened
+    from harvestdetect.stages import comparing
 
-    load = stages.load_encoder
+    load = comparing.load_encoder
 
     def encoder(view: Any, **more: Any) -> Any:
         if view not in _ENCODERS:
             _ENCODERS[view] = load(view, **more)
         return _ENCODERS[view]
 
-    monkeypatch.setattr(stages, "load_encoder", encoder)
+    monkeypatch.setattr(comparing, "load_encoder", encoder)
     monkeypatch.setattr(opened, "load_encoder", encoder)

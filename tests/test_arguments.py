@@ -36,9 +36,9 @@ from harvestdetect import (
 )
 from harvestdetect.arguments import shown
 from harvestdetect.data import NO_TIME
+from harvestdetect.detection import estimated
 from harvestdetect.dump import batches_of
 from harvestdetect.errors import ColumnsError, InputError, SettingsError, UsageError
-from harvestdetect.pipeline import estimated
 
 FAST: Any = Settings(encoder="fast", use_cache=False)
 ROWS: list[dict[str, Any]] = [

@@ -118,7 +118,7 @@ def test_every_promise_names_a_test() -> None:
     promises = [line for line in lines if line.startswith("| ") and line != "| promise | test |"]
     assert len(promises) > 25
     for line in promises:
-        named = re.findall(r"`(tests/\w+/test_\w+\.py)(?:::(test_\w+))?`", line)
+        named = re.findall(r"`(tests/[\w/]+/test_\w+\.py)(?:::(test_\w+))?`", line)
         assert named, line
         assert len(named) == line.count(".py"), line
         for file, name in named:

@@ -19,8 +19,9 @@ ROOMS = (
     *("__init__", "errors", "arguments", "settings", "util", "data", "engines"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
-    *("report", "notebook", "maps", "context", "stages", "hunt", "incremental", "signatures", "assemble", "pipeline"),
-    *("calibration", "explain", "simulate", "drill", "ops", "alerts", "state", "export", "search", "serve", "cli"),
+    *("report", "notebook", "maps", "context", "stages", "incremental", "signatures", "side_outputs", "assemble"),
+    *("pipeline", "detection", "calibration", "explain", "simulate", "drill", "ops", "alerts", "state", "export"),
+    *("search", "serve", "cli"),
     *("__main__", "benchmarks"),
 )
 """From the bottom to the top. A module may import from its own room and from rooms below it."""

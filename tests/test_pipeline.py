@@ -82,7 +82,7 @@ def judged() -> Iterator[list[list[MeasuredCandidate]]]:
         return judge_candidates(campaigns, measured, *rest, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harvestdetect.pipeline.judge_candidates", spied)
+        patch.setattr("harvestdetect.stages.judging.judge_candidates", spied)
         yield taken
 
 

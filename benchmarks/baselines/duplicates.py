@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from benchmarks.baselines.traffic import MIN_ACCOUNTS, Suspects, Traffic, by_group, components
 from harvestdetect.util.arrays import Ints, pairs, ranges
+from harvestdetect.util.periods import DAY
 
 __all__ = ["exact", "minhash", "volume"]
-
-DAY: Final = 86_400
 
 VOLUME_PERCENTILE: Final = 99.0
 """Percentile of the accounts' volumes above which an account is suspected."""

@@ -164,7 +164,8 @@ def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
         return outcome
     first = bench.compile(peer) if peer.compiles else None
     if peer.name == OURS:
-        used, found, texts, ended = _scan(bench)
+        used, found, ended = _scan(bench)
+        texts = None
     else:
         task = bench.task(peer.name, vectors=embedded.file)
         used, done = bench.process(task, limit=max(bench.limit - embedded.seconds, 0.0))
@@ -181,7 +182,7 @@ def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
     return replace(outcome, texts=texts, findings=len(found), scores=evaluate(found, read_truth(bench.folder)))
 
 
-def _scan(bench: Bench) -> tuple[Used, list[Found], int | None, tuple[State, str] | None]:
+def _scan(bench: Bench) -> tuple[Used, list[Found], tuple[State, str] | None]:
     """A scan by the command of the package, without vectors of an earlier scan."""
     out = bench.work / OURS
     shutil.rmtree(out, ignore_errors=True)
@@ -195,6 +196,6 @@ def _scan(bench: Bench) -> tuple[Used, list[Found], int | None, tuple[State, str
         used = bench.run(command, log=bench.work / f"{OURS}.log", limit=bench.limit)
     ended = how_it_ended(bench, OURS, used, Done())
     if ended:
-        return used, [], None, ended
+        return used, [], ended
     found = [f for f in read_findings(out) if f.tier in COUNTED]
-    return used, found, None, None
+    return used, found, None

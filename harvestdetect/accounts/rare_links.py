@@ -19,6 +19,7 @@ from harvestdetect.corpus.account_fields import AccountField, AccountFields
 from harvestdetect.data import NO_TIME
 from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, packed_pairs, ranges, unique
+from harvestdetect.util.periods import DAY
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -48,8 +49,6 @@ AROUND: Final = 64
 """Sign-ups before and after one from which the rate at its time is computed. Chosen."""
 HOURS: Final = 24
 """Hours of a day."""
-DAY: Final = 86_400
-"""Seconds of a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Corpus, Prompts
 from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE, MOST, NEARLY_ALL, PART, SEVERAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, unique
+from harvestdetect.util.periods import DAY
 from harvestdetect.util.words import words
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chain", "Periods", "Piece", "chained", "distinct", "pieces_of"]
 
-DAY: Final = 86_400
-"""Seconds of a day."""
 GAP: Final = 0.01
 """Probability of a gap in time that divides a group. Chosen."""
 SHORT: Final = 0.3

@@ -38,8 +38,8 @@ def suggest(
     only if it finds it in that dump; an entry of a registry counts in every scan. Review the file before you use it
     with scan --registry FILE: a registered text is no evidence any more.
     """
+    from harvestdetect.detection import estimated
     from harvestdetect.dump import expand_sources
-    from harvestdetect.pipeline import estimated
     from harvestdetect.report.suggestions import suggested_registry
 
     settings = settings_of(options, settings_file).replace(find_preambles=True)

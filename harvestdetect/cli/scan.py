@@ -279,8 +279,8 @@ def _result(
     metrics: MetricsFile, shared: Shared | None, seeds: Seeds | None,
 ) -> ScanResult:  # fmt: skip
     """Scans, into the state if there is one, and writes the results."""
+    from harvestdetect.detection import detect
     from harvestdetect.dump import WholeFiles
-    from harvestdetect.pipeline import detect
     from harvestdetect.report import write_outputs
 
     progress = partial(progress_bar, quiet=request.quiet)
@@ -384,7 +384,7 @@ def _print_rough_estimate(names: Sequence[str], settings: Settings) -> None:
 
 def _print_estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
     """Reads the dumps and prints the memory that a scan of them will need."""
-    from harvestdetect.pipeline import estimated
+    from harvestdetect.detection import estimated
 
     with open_dumps(names, settings, quiet=quiet) as dumps:
         found = estimated(dumps, settings=settings)

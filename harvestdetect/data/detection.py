@@ -86,7 +86,7 @@ class Detection:
     warnings: tuple[str, ...] = ()
     """What looks suspicious in how the dumps were read, such as one account for everything. No sentence contains text
     of a prompt."""
-    expected_false: Mapping[str, float] = field(default_factory=dict)
+    expected_false: Mapping[Tier, float] = field(default_factory=dict)
     """Tier -> number of innocent groups to expect among the findings (``triage.expected_false``)."""
     what_if: tuple[Cut, ...] = ()
     """The same scan at neighbouring false-discovery rates, by rising rate."""

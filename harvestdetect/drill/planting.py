@@ -17,6 +17,7 @@ from harvestdetect.drill.hosts import Cast, Host, alike_id
 from harvestdetect.drill.survey import Sampled, Survey
 from harvestdetect.drill.texts import Author
 from harvestdetect.simulate.traffic import machine_times
+from harvestdetect.util.periods import DAY
 
 __all__ = ["SHARED_FIELDS", "Campaign", "planted"]
 
@@ -30,8 +31,6 @@ LEAST_ADDRESSES: Final = 3
 """Shared addresses of a campaign, at least."""
 ADDRESSES: Final = 3
 """Shared addresses that one account uses."""
-DAY: Final = 86_400
-"""Seconds of a day."""
 JITTER: Final = 1_200
 """Largest distance of a planted prompt from the time of day of a real one, in seconds."""
 SIGN_UP_DAYS: Final = 30.0

@@ -80,9 +80,9 @@ def drill(
     Raises:
         InputError: the dump has no prompts, or no campaign can be planted into it.
         SettingsError: ``trials``, ``per_scan`` or ``fixed`` is out of its range, or as for
-            :func:`harvestdetect.pipeline.detect`.
+            :func:`harvestdetect.detect`.
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError: as for
-            :func:`harvestdetect.pipeline.detect`.
+            :func:`harvestdetect.detect`.
     """
     began = time.perf_counter()
     settings, fixed = (settings or Settings()).replace(make_map=False), fixed or {}

@@ -17,8 +17,8 @@ from harvestdetect.corpus.by_prompt import first_rows, in_sorted
 from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import NO_TIME, Campaign
 from harvestdetect.evidence.candidate import ScanData
-from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints, Ints32, Vectors, ranges
+from harvestdetect.util.periods import DAY
 
 __all__ = ["GAPS", "AccountGround", "Sent", "account_ground", "evenly", "gap_bin", "sent_of", "units"]
 

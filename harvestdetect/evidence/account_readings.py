@@ -18,9 +18,9 @@ from harvestdetect.accounts.kin import NearestAccounts
 from harvestdetect.data import NO_TIME, Campaign
 from harvestdetect.evidence.account_ground import HEARD, AccountGround, Sent, evenly, gap_bin, sent_of, units
 from harvestdetect.evidence.tempo import SESSION
-from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints
+from harvestdetect.util.periods import DAY
 
 __all__ = ["READINGS", "Reading", "account_readings"]
 

@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
+from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, observed
 from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, SEVERAL
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["hand_over", "no_ramp_up", "synchrony"]
 

@@ -20,10 +20,10 @@ from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
-from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Floats32, Ints, unit
+from harvestdetect.util.periods import DAY
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 

@@ -13,9 +13,10 @@ from harvestdetect.evidence import nulls
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import draw_until_settled
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import DAY, HOUR, compared
+from harvestdetect.evidence.timed_prompts import compared
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["Opened", "opened_when", "sign_up_cohort", "sign_up_gap"]
 

@@ -17,8 +17,9 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import MAX_MEMBERS, draw_until_settled
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import DAY, TimedPrompts, account_starts, compared, least_draws
+from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, compared, least_draws
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, spread
+from harvestdetect.util.periods import DAY
 
 __all__ = ["ActiveDays", "active_days", "common_start"]
 

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, observed
+from harvestdetect.evidence.timed_prompts import TimedPrompts, observed
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["flat_day", "no_sittings", "same_hours", "steady_days"]
 

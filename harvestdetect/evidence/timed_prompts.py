@@ -15,10 +15,9 @@ from harvestdetect.evidence.nulls import Groups, draw_until_settled, tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Bools, Floats, Ints
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = [
-    "DAY",
-    "HOUR",
     "Statistic",
     "TimedPrompts",
     "account_starts",
@@ -29,10 +28,6 @@ __all__ = [
 ]
 
 
-HOUR: Final = 3_600
-"""Seconds in an hour."""
-DAY: Final = 86_400
-"""Seconds in a day."""
 MAX_DAYS: Final = 1_500
 """Days from the candidate's median time. A time farther away is a mistake in the dump; such times would also need much
 memory. Chosen."""

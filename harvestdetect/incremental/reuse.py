@@ -28,14 +28,11 @@ from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.judge.verdict import Scale
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.settings import Settings
-from harvestdetect.stages import (
-    Embedded,
-    Read,
-    Source,
-    Stages,
-    ViewClusters,
-    view_postings,
-)
+from harvestdetect.stages.comparing import cluster_segments, find_neighbors, view_postings
+from harvestdetect.stages.forming import describe
+from harvestdetect.stages.plan import Stages
+from harvestdetect.stages.reading import read_corpus
+from harvestdetect.stages.values import Embedded, Read, Source, ViewClusters
 from harvestdetect.store.digests import places
 from harvestdetect.store.keys import key_of
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
@@ -58,13 +55,10 @@ INDIFFERENT: Final = frozenset(
 """Settings that change no finding if the dumps are the same."""
 
 
-def reusing(
-    stages: Stages, context: Context, registry: Registry | None, scale: Scale, left_out: frozenset[Family]
-) -> Stages:
+def reusing(context: Context, registry: Registry | None, scale: Scale, left_out: frozenset[Family]) -> Stages:
     """The stages of a scan with a work folder.
 
     Args:
-        stages: the plain ones.
         context: of the scan; ``settings.work`` names the folder.
         registry: known scaffolds.
         scale: on which candidates are judged.
@@ -78,7 +72,7 @@ def reusing(
         "versions": versions(),
     }
     folder = Folder(work=context.scratch, key=key_of(values), note=context.note)
-    reuse = _Reuse(plain=stages, folder=folder, scale=scale)
+    reuse = _Reuse(folder=folder, scale=scale)
     return Stages(
         read=reuse.read,
         find_neighbors=reuse.find_neighbors,
@@ -92,14 +86,13 @@ def reusing(
 class _Reuse:
     """The wrapped stages of one scan."""
 
-    plain: Stages
     folder: Folder
     scale: Scale
     carried: CarriedClusters | None = None
     """Clusters of the wording view that are carried on. None if all texts are clustered anew; then nothing that depends
     on clusters is reused."""
 
-    def read(self, source: Source, context: Context, *, registry: Registry | None) -> Read:
+    def read(self, source: Source, context: Context, registry: Registry | None) -> Read:
         """Reads prepared files, so that each dump file is parsed only once."""
         settings, shards = context.settings, None
         if isinstance(source, Dumps):
@@ -110,7 +103,7 @@ class _Reuse:
             )
             place = self.folder.work.path / PREPARED
             shards = ShardFolder(place, settings=settings, cutting=cutting, spare=self.folder.work)
-        return self.plain.read(source, context, registry=registry, shards=shards)
+        return read_corpus(source, context, registry, shards=shards)
 
     def find_neighbors(self, embedded: Embedded, context: Context) -> Neighbors:
         """Searches only for neighbours of segments that are new or lost a neighbour."""
@@ -128,7 +121,7 @@ class _Reuse:
                     home[place[there]] = kept.partition.home[there]
                     partition = replace(kept.partition, home=home)
         used: list[Partition] = []
-        found = self.plain.find_neighbors(embedded, context, known=known, partition=partition, leave=used.append)
+        found = find_neighbors(embedded, context, known=known, partition=partition, leave=used.append)
         if work.writable:
             # A search that had nothing to search left the partition as it was.
             partition = used[0] if used else partition
@@ -146,7 +139,7 @@ class _Reuse:
         view = embedded.view
         carried = load_clusters(self.folder, view, embedded.model, embedded.digest)
         if carried is None:
-            result = self.plain.cluster(embedded, neighbors, corpus, postings, context, with_reach=True)
+            result = cluster_segments(embedded, neighbors, corpus, postings, context, with_reach=True)
         else:
             view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
             found, joined = carry_on(
@@ -169,7 +162,7 @@ class _Reuse:
         """Aligns the texts only of clusters that have changed."""
         min_accounts = context.settings.min_accounts
         carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=min_accounts)
-        found = self.plain.describe(assigned, corpus, parts, wording, context, known=carried.known, remember=True)
+        found = describe(assigned, corpus, parts, wording, context, known=carried.known, remember=True)
         scan = 0 if self.carried is None else self.carried.scan
         save_templates(self.folder, carried, found.splits, assigned, corpus, scan=scan)
         return found

@@ -39,6 +39,7 @@ from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.amounts import GROUP, PART
 from harvestdetect.util.arrays import ranges, unique
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
 
@@ -48,8 +49,6 @@ STANDS_OUT: Final = 0.01
 """p-value below which the summary mentions a measure. It decides nothing. Chosen."""
 MOST_CLAUSES: Final = 3
 """Measures that the summary mentions at most."""
-DAY: Final = 86_400
-"""Seconds in a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

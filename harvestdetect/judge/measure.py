@@ -21,13 +21,13 @@ from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
 from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
-from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.wording import copies_share, in_common
 from harvestdetect.judge.ledger import EFFECT, Ledger, post, values_of
 from harvestdetect.judge.triage import CARRIES, Judgement, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
+from harvestdetect.util.periods import DAY
 
 __all__ = ["CandidateLike", "MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
 

@@ -18,6 +18,7 @@ __all__ = [
     "Cut",
     "Judgement",
     "changes",
+    "ends_finding",
     "expected_false",
     "judge",
     "q_values",
@@ -216,20 +217,25 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
     past = RateStep(fdr=0.0, tier=None)
     for step in steps(judgement):
         if step.fdr > fdr:
-            looser.append(f"It would be {_named(step.tier)} at a false-discovery rate of {step.fdr:.2g} or more.")
+            looser.append(f"{_would_be(step.tier)} at a false-discovery rate of {step.fdr:.2g} or more.")
         elif step.fdr >= LEAST_CUT:
-            stricter.append(f"It would be {_named(past.tier)} at a false-discovery rate below {step.fdr:.2g}.")
+            stricter.append(f"{_would_be(past.tier)} at a false-discovery rate below {step.fdr:.2g}.")
         past = step
     found = [*reversed(stricter), *looser]
     if judgement.uncapped != judgement.tier:
-        found.append(
-            f"It would be {_named(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}."
-        )
+        found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)
 
 
-def _named(tier: Tier | None) -> str:
-    return {None: "no finding", "urgent": "urgent", "review": "at review", "watch": "at watch"}[tier]
+def ends_finding(change: str) -> bool:
+    """Whether a sentence of :func:`changes` says that the candidate would be no finding."""
+    return change.startswith(_would_be(None))
+
+
+def _would_be(tier: Tier | None) -> str:
+    """The beginning of a sentence about another tier."""
+    named = {None: "no finding", "urgent": "urgent", "review": "at review", "watch": "at watch"}
+    return f"It would be {named[tier]}"
 
 
 def what_if(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> tuple[Cut, ...]:

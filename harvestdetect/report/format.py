@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding, Member, Standing, Way
+from harvestdetect.data import NO_TIME, TIERS, Detection, Finding, Member, Standing, Tier, Way
 
 __all__ = [
     "UNTESTED",
@@ -259,9 +259,9 @@ def by_priority(members: Sequence[Member]) -> list[Member]:
     return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts))
 
 
-def tier_counts(detection: Detection) -> dict[str, int]:
+def tier_counts(detection: Detection) -> dict[Tier, int]:
     """Number of findings by tier, the highest tier first, without empty tiers."""
-    counts = dict.fromkeys(("urgent", "review", "watch"), 0)
+    counts: dict[Tier, int] = dict.fromkeys(TIERS, 0)
     for finding in detection.findings:
         counts[finding.tier] += 1
     return {tier: n for tier, n in counts.items() if n}

@@ -27,7 +27,8 @@ from harvestdetect.search.index import ABOUT, Strings, write_array, write_vector
 from harvestdetect.search.place import Place, Prepared, prepared_in
 from harvestdetect.search.tags import WORDS, tag_digests
 from harvestdetect.settings import Settings
-from harvestdetect.stages import embed, read_corpus
+from harvestdetect.stages.comparing import embed
+from harvestdetect.stages.reading import read_corpus
 from harvestdetect.store.models import publish_folder
 from harvestdetect.store.trust import verified
 from harvestdetect.util.arrays import Digests
@@ -69,7 +70,7 @@ def build_index(place: Place, target: Path, *, progress: Progress | None, notes:
     context = open_context(place.settings.replace(work=place.folder), progress=progress, in_state=place.in_state)
     with closing(context.engine):
         registry = registry_of(place.settings, notes)
-        read = read_corpus(_window(place, prepared, registry), context, registry=registry)
+        read = read_corpus(_window(place, prepared, registry), context, registry)
         corpus = read.corpus
         if not len(corpus.prompts.account):
             raise InputError(f"the window of {place.folder} has no prompt to search")

@@ -42,7 +42,10 @@ from harvestdetect.signatures.values import (
     Issuer,
     SignedCampaign,
 )
-from harvestdetect.stages import PLAIN, Read, embed, load_references
+from harvestdetect.stages.comparing import embed
+from harvestdetect.stages.plan import load_references
+from harvestdetect.stages.reading import read_corpus
+from harvestdetect.stages.values import Read
 from harvestdetect.util.arrays import Bools, Ints
 
 if TYPE_CHECKING:
@@ -253,7 +256,7 @@ def _read(names: list[str], settings: Settings, context: Context, registry: Regi
     if "-" in names:
         raise InputError("the scan read standard input, which is gone; scan a file, and export that")
     try:
-        return PLAIN.read(read_dumps(names, settings=settings), context, registry=registry)
+        return read_corpus(read_dumps(names, settings=settings), context, registry)
     except InputError as error:
         raise InputError(f"{error}; if the dumps were moved, name all of them with --dump") from None
 

@@ -41,7 +41,7 @@ from harvestdetect.util.vectors import Rows
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Compared", "Scanned", "Shared", "check_secret", "match_signatures", "rising"]
+__all__ = ["Scanned", "ScannedCandidate", "Shared", "check_secret", "match_signatures", "rising"]
 
 FITS: Final = 0.5
 """Weighted share of a template's shingles that a prompt must contain. Chosen."""
@@ -58,7 +58,7 @@ LEAST_WEIGHT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared(Candidate):
+class ScannedCandidate(Candidate):
     """One candidate of the scan."""
 
     prompts: AnyInts
@@ -75,7 +75,7 @@ class Scanned:
     vectors: Rows
     """float16[n, d], of all segments in the wording view."""
     cells: Cells
-    candidates: Sequence[Compared]
+    candidates: Sequence[ScannedCandidate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +350,14 @@ def _shape(fit: SignatureFit) -> float:
 
 
 def _fit(
-    one: _One, filled: _Filled, texts: _Texts, dump: _Dump, *, accounts: Ints, candidate: Compared | None, rest: float
+    one: _One,
+    filled: _Filled,
+    texts: _Texts,
+    dump: _Dump,
+    *,
+    accounts: Ints,
+    candidate: ScannedCandidate | None,
+    rest: float,
 ) -> SignatureFit:
     """A fit of words, with the other likenesses of the same prompts."""
     corpus = dump.scanned.corpus
@@ -387,7 +394,7 @@ def _by_profile(one: _One, dump: _Dump, taken: frozenset[str]) -> list[Signature
     return [_profiled(one, dump, dump.scanned.candidates[i], found.rest) for i in found.chosen]
 
 
-def _profiled(one: _One, dump: _Dump, candidate: Compared, rest: float) -> SignatureFit:
+def _profiled(one: _One, dump: _Dump, candidate: ScannedCandidate, rest: float) -> SignatureFit:
     """A fit of the profile alone."""
     members = _names(dump.scanned.corpus, candidate.accounts) if candidate.campaign_id is None else ()
     prompts = candidate.prompts[dump.once[candidate.prompts]]
@@ -432,7 +439,7 @@ def _shingles(campaign: SignedCampaign) -> int:
 
 
 def _measured(
-    one: _One, dump: _Dump, prompts: AnyInts, *, by: SignatureBy, candidate: Compared | None, accounts: int,
+    one: _One, dump: _Dump, prompts: AnyInts, *, by: SignatureBy, candidate: ScannedCandidate | None, accounts: int,
     rest: float, words: float, order: float, shingles: int, found: int, members: tuple[str, ...],
 ) -> SignatureFit:  # fmt: skip
     """A fit with the likeness of profile, form, tempo and list.

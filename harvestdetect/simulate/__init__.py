@@ -24,8 +24,8 @@ from harvestdetect.errors import InputError, OutputError, SettingsError
 from harvestdetect.settings import number_text
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.plan import Plan
-from harvestdetect.simulate.traffic import DAY
 from harvestdetect.util.files import replacing
+from harvestdetect.util.periods import DAY
 
 __all__ = ["Simulation", "simulate", "write_plan"]
 

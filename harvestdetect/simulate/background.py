@@ -9,8 +9,9 @@ import numpy as np
 
 from harvestdetect.simulate.people import Text, user_turn, write
 from harvestdetect.simulate.plan import World, Writer, people_stream, people_weights, person_of
-from harvestdetect.simulate.traffic import DAY, Account
+from harvestdetect.simulate.traffic import Account
 from harvestdetect.util.arrays import Bools, Ints
+from harvestdetect.util.periods import DAY
 
 __all__ = ["add_background", "add_own_prompts"]
 

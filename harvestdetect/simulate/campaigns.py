@@ -14,7 +14,8 @@ from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.harvest import Form
 from harvestdetect.simulate.people import GRAMMAR, Text, question
 from harvestdetect.simulate.plan import Group, World, Writer, proxies_of
-from harvestdetect.simulate.traffic import DAY, Account, machine_times
+from harvestdetect.simulate.traffic import Account, machine_times
+from harvestdetect.util.periods import DAY
 
 __all__ = ["CAMPAIGN_KINDS", "MIN_HARVEST", "CampaignKind", "add_campaign", "campaign_sizes"]
 

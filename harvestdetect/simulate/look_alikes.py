@@ -11,8 +11,9 @@ import numpy as np
 from harvestdetect.simulate.grammar import Parts
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, user_turn, write
 from harvestdetect.simulate.plan import World, people_stream, people_weights, person_of
-from harvestdetect.simulate.traffic import DAY, HOUR, Account, machine_times
+from harvestdetect.simulate.traffic import Account, machine_times
 from harvestdetect.util.arrays import Ints
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["LOOK_ALIKE_KINDS", "LookAlikeKind", "look_alike_sizes"]
 

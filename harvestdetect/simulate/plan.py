@@ -15,8 +15,9 @@ import numpy as np
 
 from harvestdetect.simulate.grammar import Parts
 from harvestdetect.simulate.people import GRAMMAR, Person, Text
-from harvestdetect.simulate.traffic import DAY, HOUR, Account, Events, Network, human_times
+from harvestdetect.simulate.traffic import Account, Events, Network, human_times
 from harvestdetect.util.arrays import Bools, Floats, Ints
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = [
     "Group",

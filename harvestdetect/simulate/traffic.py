@@ -11,13 +11,9 @@ import numpy as np
 
 from harvestdetect.simulate.people import Person
 from harvestdetect.util.arrays import Bools, Ints
+from harvestdetect.util.periods import DAY, HOUR
 
-__all__ = ["DAY", "HOUR", "Account", "Events", "HumanTimes", "Network", "human_times", "machine_times", "opaque"]
-
-HOUR: Final = 3_600
-"""Seconds of an hour."""
-DAY: Final = 86_400
-"""Seconds of a day."""
+__all__ = ["Account", "Events", "HumanTimes", "Network", "human_times", "machine_times", "opaque"]
 
 
 _ZONES: Final = np.array([-8, -7, -6, -5, -3, 0, 1, 1, 2, 3, 5, 7, 8, 9, 10], dtype=np.int64)

@@ -13,11 +13,10 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.errors import ClockError
 from harvestdetect.report.format import iso_time
 from harvestdetect.state.store import Store
+from harvestdetect.util.periods import DAY
 
 __all__ = ["AHEAD_OF_NOW", "Guard", "Span", "check_clock", "guard_of", "last_run", "time_of_adding"]
 
-DAY: Final = 86_400
-"""Seconds of a day."""
 AHEAD_OF_NOW: Final = DAY
 """Seconds by which a prompt may be ahead of the clock. A later time is a mistake and does not move the window. A day
 covers all time zones."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
+from harvestdetect.judge.triage import ends_finding
 from harvestdetect.report.format import least_claimed, plural, probability
 from harvestdetect.state.clearing import Clearing, standing_clearings
 from harvestdetect.state.identity import Known, Seen, match, words_of
@@ -393,4 +394,4 @@ def _changes_under_verdict(finding: Finding) -> tuple[str, ...]:
     """
     without = {"urgent": "urgent", "review": "at review", "watch": ""}[finding.tier]
     lifted = (f"It would be {without} without the verdict.",) if without else ()
-    return (*lifted, *(change for change in finding.changes if change.startswith("It would be no finding")))
+    return (*lifted, *(change for change in finding.changes if ends_finding(change)))

@@ -14,14 +14,14 @@ from harvestdetect.alerts import Channel, Delivery, Outbox, WaitingAlerts, repor
 from harvestdetect.context import Progress
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
+from harvestdetect.detection import detect
 from harvestdetect.dump import Dumps
 from harvestdetect.engines.choose import open_engine
 from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
-from harvestdetect.pipeline import detect
 from harvestdetect.report.format import plural
 from harvestdetect.settings import Settings
 from harvestdetect.signatures.matching import Shared
-from harvestdetect.stages import MAX_REJECTS_KEPT
+from harvestdetect.stages.reading import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
 from harvestdetect.state.cutting import check_pseudonyms, shards_of

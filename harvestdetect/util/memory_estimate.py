@@ -2,7 +2,7 @@
 
 The estimate is a function of counts alone: prompts, distinct texts (segments) and the pairs of both. They are known
 exactly when the dumps have been read, before anything is embedded or compared. The estimate is the largest of the
-stages of :func:`harvestdetect.pipeline.detect`. ``python -m benchmarks.memory`` prints it beside measured peaks. The
+stages of :func:`harvestdetect.detect`. ``python -m benchmarks.memory`` prints it beside measured peaks. The
 constants were measured on Linux on x86_64, and are slightly above what was measured.
 """
 

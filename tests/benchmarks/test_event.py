@@ -19,7 +19,7 @@ from benchmarks.laying import DAYS, START, Laid
 from benchmarks.scale import Scanned
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
-from harvestdetect.simulate.traffic import DAY
+from harvestdetect.util.periods import DAY
 
 ACCOUNTS, EACH, BENIGN = 60, 20, 2_000
 END = START + DAYS * DAY

@@ -21,9 +21,10 @@ from benchmarks.innocent_scores import score, tables
 from benchmarks.innocent_stock import owned
 from benchmarks.innocent_variety import MOST_SHARED, Opener, Variety
 from benchmarks.innocents import Kind, lay, main
-from benchmarks.real_texts import DAY, START, Half
+from benchmarks.real_texts import START, Half
 from benchmarks.sources import WINDOW
 from benchmarks.world_sources import COMMON, data_missing
+from harvestdetect.util.periods import DAY
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("HARVESTDETECT_DATA", ROOT.parent / "shared" / "data"))

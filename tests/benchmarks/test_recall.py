@@ -23,7 +23,7 @@ from benchmarks.ground import INNOCENT, LENDS, Hosts
 from benchmarks.pages import write_section
 from benchmarks.planting import PlantedDump, plant
 from benchmarks.plots import write_plots
-from benchmarks.real_texts import DAY, START, data_missing, fixed_words
+from benchmarks.real_texts import START, data_missing, fixed_words
 from benchmarks.results import Finding, Group, Result, interval, wilson
 from benchmarks.scenarios import (
     CENTRE,
@@ -46,6 +46,7 @@ from harvestdetect import Settings
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Tier
 from harvestdetect.simulate.evaluate import Found, Planted
+from harvestdetect.util.periods import DAY
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 

@@ -24,7 +24,7 @@ from harvestdetect.incremental import matching
 from harvestdetect.judge import triage
 from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate import simulate
-from harvestdetect.stages import PLAIN
+from harvestdetect.stages.plain import PLAIN
 
 ROWS = 3_000
 BY_NAME = {str(constant): constant for constant in DECISIONS}
@@ -84,7 +84,7 @@ def test_a_moved_constant_moves_wherever_it_is_used() -> None:
     with moved(BY_NAME["util.amounts.NEARLY_ALL"], 0.5):
         assert matching.similar_size(10, 20)
     assert not matching.similar_size(10, 20)
-    hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
+    hour = Constant("util.periods", "HOUR", "seconds")
     with moved(hour, 60):
         assert coordination.GRID == 360
     assert coordination.GRID == 21_600

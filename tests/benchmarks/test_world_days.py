@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.planting import PlantedDump
-from benchmarks.world_days import DAY, cut, main
+from benchmarks.world_days import cut, main
 from benchmarks.world_plan import CAMPAIGNS
 from benchmarks.worlds import lay
+from harvestdetect.util.periods import DAY
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-import harvestdetect.pipeline
+import harvestdetect.detection
 from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, TIERS
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json, detection_json
 from tests.cli.support import ANSI, GOOD, Run, did_its_work, jsonl, lines, zstd
@@ -208,7 +208,7 @@ def test_fail_on_means_at_or_above(
     code: int,
 ) -> None:
     found = make_detection(*(make_finding(f"c-{i}", tier=tier) for i, tier in enumerate(tiers)))
-    monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: found)
+    monkeypatch.setattr(harvestdetect.detection, "detect", lambda *_, **__: found)
     options = [] if fail_on is None else ["--fail-on", fail_on]
     done = run("scan", jsonl(tmp_path / "dump.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
     assert done.code == code

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import harvestdetect.pipeline
+import harvestdetect.detection
 from harvestdetect.report import csv_text, detection_from_json
 from tests.cli.support import ANSI, COMMAND, GOOD, Run, jsonl, lines
 from tests.conftest import Scanned
@@ -53,7 +53,7 @@ def test_a_brief_is_written_on_request_and_never_stale(run: Run, tmp_path: Path)
 
 def test_out_is_checked_before_the_scan(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
-    monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: pytest.fail("the scan was started"))
+    monkeypatch.setattr(harvestdetect.detection, "detect", lambda *_, **__: pytest.fail("the scan was started"))
     done = run("scan", dump, "--out", dump)
     assert done.code == 1
     assert f"cannot write {dump}: a part of the path is a file, not a folder" in done.error
@@ -128,7 +128,7 @@ def test_unexpected_errors_are_one_line(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(harvestdetect.pipeline, "detect", fail)
+    monkeypatch.setattr(harvestdetect.detection, "detect", fail)
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
     done = run("scan", dump, "--out", tmp_path / "out")
     assert done.code == 1

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from harvestdetect import Settings, read_dumps, stages
+from harvestdetect import Settings, read_dumps
 from harvestdetect.context import Context, open_context
 from harvestdetect.corpus import prepare_parallel
 from harvestdetect.corpus.block import Cutting
@@ -31,6 +31,7 @@ from harvestdetect.judge import measure
 from harvestdetect.pipeline import run_scan
 from harvestdetect.report import write_outputs
 from harvestdetect.simulate import simulate
+from harvestdetect.stages import forming
 from harvestdetect.util.texts import write_texts
 from tests.engines.conftest import Machines, Open
 from tests.engines.tasks import held, killed_once
@@ -59,7 +60,7 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows, clusters and candidates are enough for an engine."""
     monkeypatch.setattr(prepare_parallel, "START_ROWS", 0)
-    monkeypatch.setattr(stages, "PARALLEL_CLUSTERS", 1)
+    monkeypatch.setattr(forming, "PARALLEL_CLUSTERS", 1)
     monkeypatch.setattr(measure, "PARALLEL_CANDIDATES", 1)
     monkeypatch.setattr("harvestdetect.embed.elsewhere.PARALLEL_TEXTS", 1)
     monkeypatch.setattr("harvestdetect.cluster.forest_tasks.PARALLEL_POINTS", 1)

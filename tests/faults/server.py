@@ -36,7 +36,7 @@ __all__ = ["Done", "Server"]
 TIMEOUT: Final = 120.0
 """Seconds after which a command is killed; it counts as hanging."""
 IMPORTED: Final = (
-    *("harvestdetect.cli.main", "harvestdetect.cli.scan", "harvestdetect.pipeline", "harvestdetect.state"),
+    *("harvestdetect.cli.main", "harvestdetect.cli.scan", "harvestdetect.detection", "harvestdetect.state"),
     *("harvestdetect.report", "harvestdetect.serve.audit", "pyarrow.parquet", "scipy.sparse.csgraph", "scipy.special"),
     *("faiss", "networkx", "jinja2", "rich.console", "rich.table"),
 )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harvestdetect import detect
 from harvestdetect.cli.main import run_command
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
@@ -28,7 +29,6 @@ from harvestdetect.embed.encoders import encode_texts, load_encoder, spare_cache
 from harvestdetect.engines.engine import map_in_order
 from harvestdetect.engines.processes import Processes
 from harvestdetect.errors import CacheError, InputError, OutputError, ScratchError
-from harvestdetect.pipeline import detect
 from harvestdetect.report import write_outputs
 from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates_jsonl
 from harvestdetect.settings import Settings

@@ -36,6 +36,7 @@ from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import CARRIES, Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
+from harvestdetect.stages import judging
 from tests.judge.test_calibration import detection as benign_detection
 from tests.report.making import make_detection
 
@@ -76,11 +77,11 @@ def measuring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Measurin
         seen.update(templates=named["templates"], volume=named["volume"])
         return concluded(judged, memberships, scan, **named)
 
-    plain, concluded = pipeline.PLAIN, pipeline.conclude
+    plain, concluded = pipeline.PLAIN, judging.conclude
     made = simulate(tmp_path_factory.mktemp("tables"), prompts=4_000, seed=5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "PLAIN", replace(plain, measure=measure))
-        patch.setattr(pipeline, "conclude", conclude)
+        patch.setattr(judging, "conclude", conclude)
         pipeline.run_scan(read_dumps(made.files), open_context(Settings(encoder="fast", cache=cache)))
     found = Measuring(**seen)
     assert len(found.campaigns) > 4

@@ -17,11 +17,11 @@ from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.signatures import Exported, Shared, opened, sealed
 from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import private_key, read_secret
-from harvestdetect.signatures.matching import Compared, Scanned, match_signatures
+from harvestdetect.signatures.matching import Scanned, ScannedCandidate, match_signatures
 from harvestdetect.signatures.show import fit_sentence
 from harvestdetect.signatures.style import Style, affinity, style_of
 from harvestdetect.signatures.values import SIGNS
-from harvestdetect.stages import PLAIN
+from harvestdetect.stages.reading import read_corpus
 from tests.signatures.conftest import Issuer
 from tests.signatures.providers import SETTINGS, lay
 
@@ -29,7 +29,7 @@ from tests.signatures.providers import SETTINGS, lay
 def scanned(dump: Path, cache: Path) -> Scanned:
     """A dump in which nothing was found."""
     settings = SETTINGS.replace(cache=cache)
-    corpus = PLAIN.read(read_dumps([str(dump)], settings=settings), open_context(settings), registry=None).corpus
+    corpus = read_corpus(read_dumps([str(dump)], settings=settings), open_context(settings), None).corpus
     encoder = load_encoder("wording", settings=settings)
     return Scanned(
         corpus=corpus, parts=parts_by_prompt(corpus), vectors=encoder.encode(list(corpus.text)),
@@ -77,7 +77,7 @@ def test_accounts_of_a_finding_are_not_reported_beside_it(
     names = prompts.accounts.to_pylist()
     members = np.array([i for i, name in enumerate(names) if name in found.members or name.endswith("7")])
     other = np.flatnonzero([not names[account].startswith("pool-") for account in prompts.account])
-    finding = Compared(campaign_id="c-1", tier="review", accounts=members, prompts=other)
+    finding = ScannedCandidate(campaign_id="c-1", tier="review", accounts=members, prompts=other)
     assert match_signatures(wordless, replace(elsewhere, candidates=(finding,))) == ()
 
 

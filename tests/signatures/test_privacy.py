@@ -20,7 +20,7 @@ from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import read_secret
 from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
 from harvestdetect.signatures.shingles import hasher, shingles_of, words_of
-from harvestdetect.stages import PLAIN
+from harvestdetect.stages.reading import read_corpus
 from tests.signatures.conftest import Issuer
 from tests.signatures.providers import FEW, POPULAR, SETTINGS, fillings
 
@@ -151,7 +151,7 @@ def test_words_of_everybody_are_not_exported(issuer: Issuer, cache: Path) -> Non
     """If others send the same words, they are not the campaign's and would accuse these others."""
     settings = SETTINGS.replace(cache=cache)
     context = open_context(settings)
-    corpus = PLAIN.read(read_dumps([str(issuer.dump)], settings=settings), context, registry=None).corpus
+    corpus = read_corpus(read_dumps([str(issuer.dump)], settings=settings), context, None).corpus
     encoder = load_encoder("wording", settings=settings)
     names = corpus.prompts.accounts.to_pylist()
     own = {i for i, name in enumerate(names) if name.startswith("pool-") and int(name.rsplit("-", 1)[1]) < 20}
@@ -181,7 +181,9 @@ def test_words_of_everybody_are_not_exported(issuer: Issuer, cache: Path) -> Non
 def test_a_finding_that_nothing_tells_from_another_is_told(issuer: Issuer, cache: Path) -> None:
     """Two halves of one campaign, without a template that may leave, and another group."""
     settings = SETTINGS.replace(cache=cache)
-    corpus = PLAIN.read(read_dumps([str(issuer.dump)], settings=settings), open_context(settings), registry=None).corpus
+    corpus = read_corpus(
+        read_dumps([str(issuer.dump)], settings=settings), open_context(settings), registry=None
+    ).corpus
     encoder = load_encoder("wording", settings=settings)
     names = corpus.prompts.accounts.to_pylist()
     own = [i for i, name in enumerate(names) if name.startswith("pool-")]

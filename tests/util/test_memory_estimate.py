@@ -16,11 +16,11 @@ import pytest
 
 from benchmarks import memory as benchmark
 from benchmarks.laying import lay
+from harvestdetect import detect
 from harvestdetect.cli.main import run_command
 from harvestdetect.dump import read_dumps
 from harvestdetect.dump.storage.size import rough_rows
 from harvestdetect.errors import NeedsMemoryError
-from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
 from harvestdetect.util import memory_estimate as memory
 from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
@@ -155,7 +155,7 @@ def test_a_scan_that_needs_too_much_is_refused_before_the_expensive_stages(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("was started")
 
-    monkeypatch.setattr("harvestdetect.stages.load_encoder", never)
+    monkeypatch.setattr("harvestdetect.stages.comparing.load_encoder", never)
     monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: 100.0)  # not that of the tests before
     settings = FAST.replace(memory_gb=0.3)
     with pytest.raises(NeedsMemoryError, match=r"about 0\.\d+ GB .* 2,000 prompts .*--memory allows 0\.3 GB; give"):
@@ -253,7 +253,7 @@ def test_rows_that_cannot_be_known_are_not_guessed(tmp_path: Path) -> None:
 def test_an_estimate_can_be_had_without_a_scan(
     dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harvestdetect.stages.load_encoder", None)
+    monkeypatch.setattr("harvestdetect.stages.comparing.load_encoder", None)
     monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: 100.0)  # not that of the tests before
     command = ["scan", str(dump), "--out", str(tmp_path / "out"), "--encoder", "fast", "--workers", "1", "--estimate"]
     assert run_command([*command, "--memory", "0.3", "-v"]) == 0

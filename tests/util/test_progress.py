@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harvestdetect.pipeline import bars
+from harvestdetect.context import bars
 from harvestdetect.util import progress
 
 

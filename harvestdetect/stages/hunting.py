@@ -9,20 +9,17 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.accounts.candidates import with_candidates
-from harvestdetect.accounts.kin import Kin
 from harvestdetect.accounts.seeds import Seeds, compared_texts, seed_group
-from harvestdetect.context import Context
-from harvestdetect.data import Campaign, Candidate, Template, Tier
-from harvestdetect.evidence.account_ground import AccountGround
+from harvestdetect.data import Candidate, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
 from harvestdetect.judge.parting import parts_of
-from harvestdetect.judge.verdict import Judged, Scale, with_seeded
+from harvestdetect.judge.verdict import Judged, with_seeded
 from harvestdetect.report.format import least_claimed, probability
+from harvestdetect.stages.plan import ScanPlan
+from harvestdetect.stages.values import Compared, Formed, Measured
 from harvestdetect.template.clusters import Source
-from harvestdetect.template.refine import Refined
-from harvestdetect.util.arrays import Ints32, unit
-from harvestdetect.util.vectors import Rows
+from harvestdetect.util.arrays import unit
 
 __all__ = ["Hunted", "hunted", "result_sentences"]
 
@@ -42,52 +39,35 @@ class Hunted:
 
 
 def hunted(
-    seeds: Seeds,
-    judged: Judged,
-    scan: ScanData,
-    refined: Refined,
-    texts: Sequence[Campaign],
-    *,
-    vectors: Rows,
-    kin: Kin,
-    ground: AccountGround,
-    volume: Ints32,
-    scale: Scale,
-    context: Context,
+    seeds: Seeds, judged: Judged, compared: Compared, formed: Formed, measured: Measured, plan: ScanPlan
 ) -> Hunted:
     """Forms the candidate around seeds, and judges it beside the others, which stay as they are.
 
     If it holds two populations, the part that is more like a campaign is a candidate beside the whole, as among the
     candidates of the scan: prompts of innocents may be near a seed as well.
 
-    Many parameters because the hunt needs what all stages made.
-
     Args:
         seeds: what a person chose.
         judged: the candidates of the scan.
-        scan: the data of the scan.
-        refined: its clusters.
-        texts: the candidates of texts, outside of which accounts are drawn for comparison.
-        vectors: float16[n, d], of all segments in the wording view.
-        kin: which accounts are near each other.
-        ground: what is known of accounts, which tells two populations apart.
-        volume: int32[a], requests of every account.
-        scale: how candidates are judged.
-        context: of the scan; its notes say what the seeds led to.
+        compared: the segments that seeds are compared with.
+        formed: the clusters and candidates of the scan. Accounts outside its candidates of texts are drawn for
+            comparison.
+        measured: the data of the scan, and what is known of accounts.
+        plan: of the scan. Its notes say what the seeds led to.
     """
-    settings = context.settings
+    context, settings, scan, vectors = plan.context, plan.context.settings, measured.scan, compared.wording.vectors
     source = Source(corpus=scan.corpus, parts=scan.parts, vectors=vectors, min_accounts=settings.min_accounts)
     wanted = compared_texts(seeds)
     rows = unit(scan.encode(wanted)) if wanted else np.empty((0, vectors.shape[1]), np.float32)
-    found = seed_group(seeds, source, rows, neighbors=scan.neighbors, kin=kin)
+    found = seed_group(seeds, source, rows, neighbors=scan.neighbors, kin=formed.kin)
     context.note(found.sentence)
     if found.group is None:
-        return Hunted(judged=judged, scan=scan, templates=refined.templates)
-    whole, more = with_candidates([found.group], refined, source, volume=volume)
+        return Hunted(judged=judged, scan=scan, templates=formed.refined.templates)
+    whole, more = with_candidates([found.group], formed.refined, source, volume=compared.volume.prompts)
     scan = replace(scan, assigned=more.assigned, described=more.descriptions)
-    reference = reference_of([*texts, *whole], scan, seed=settings.seed)
-    chosen = [*whole, *parts_of(whole, ground, min_accounts=settings.min_accounts)]
-    judged = with_seeded(judged, chosen, scan, reference, scale=scale, settings=settings)
+    reference = reference_of([*formed.texts, *whole], scan, seed=settings.seed)
+    chosen = [*whole, *parts_of(whole, measured.ground, min_accounts=settings.min_accounts)]
+    judged = with_seeded(judged, chosen, scan, reference, scale=plan.scale, settings=settings)
     return Hunted(judged=judged, scan=scan, templates=more.templates)
 
 

@@ -17,7 +17,7 @@ from harvestdetect.errors import ColumnsError, SettingsError
 from harvestdetect.settings import Settings
 from tests.dump.shapes import RECORDS, START, TIMED, WRAPPED, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COUNT = 30
 """Records of a test."""
 

@@ -17,7 +17,7 @@ from harvestdetect.dump import expand_sources, read_dumps
 from harvestdetect.dump.storage import sources as module
 from harvestdetect.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROW = b'{"user":"a","prompt":"What is this?"}\n'
 
 

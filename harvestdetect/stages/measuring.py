@@ -1,0 +1,59 @@
+"""Measures candidates: parts those that hold two populations, and computes the measures and readings of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from harvestdetect.context import Context
+from harvestdetect.corpus.by_prompt import prompt_vectors
+from harvestdetect.data import Campaign
+from harvestdetect.evidence.account_ground import account_ground
+from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.reference import reference_of
+from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
+from harvestdetect.judge.parting import parts_of
+from harvestdetect.stages.plan import ScanPlan
+from harvestdetect.stages.values import Compared, Formed, Measured
+
+__all__ = ["measure", "measure_each"]
+
+PROMPT_DIMENSIONS: Final = 48
+"""Number of dimensions to which prompt vectors are reduced for measures of similarity."""
+
+
+def measure(compared: Compared, formed: Formed, plan: ScanPlan) -> Measured:
+    """Adds parts of candidates, and measures all candidates."""
+    settings = plan.context.settings
+    with plan.context.stage("evidence", blas_threads=1):
+        scan = _scan_data(compared, formed, plan)
+        reference = reference_of(formed.texts, scan, seed=settings.seed)
+        ground = account_ground(scan, formed.kin)
+        parts = parts_of(formed.campaigns, ground, min_accounts=settings.min_accounts)
+        campaigns = [*formed.campaigns, *parts]
+        measured = plan.stages.measure(campaigns, scan, reference, plan.context)
+    return Measured(campaigns=campaigns, measured=measured, scan=scan, reference=reference, ground=ground)
+
+
+def _scan_data(compared: Compared, formed: Formed, plan: ScanPlan) -> ScanData:
+    """The data that the measures of all candidates use."""
+    corpus, wording, settings = compared.corpus, compared.wording, plan.context.settings
+    return ScanData(
+        corpus=corpus, postings=compared.postings, parts=formed.parts, assigned=formed.refined.assigned,
+        described=formed.refined.descriptions, neighbors=compared.neighbors, core=compared.core,
+        encode=wording.encode,
+        vectors=prompt_vectors(
+            corpus, formed.parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed
+        ),
+        fields=formed.fields, registry=plan.registry, leave_out=plan.left_out, threads=settings.threads,
+    )  # fmt: skip
+
+
+def measure_each(
+    campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
+) -> list[MeasuredCandidate]:
+    """Measures every candidate."""
+    with context.progress("evidence", len(campaigns)) as advance:
+        return measure_candidates(
+            campaigns, scan, reference, seed=context.settings.seed, advance=advance, engine=context.engine
+        )
