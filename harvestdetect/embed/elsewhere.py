@@ -1,8 +1,8 @@
-"""Embeds texts on other machines: each task encodes a block of texts."""
+"""Embeds texts in other processes or on other machines: each task encodes a block of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -11,20 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.data import View
-from harvestdetect.embed.encoders import Blocks, EncodeBlocks, Encoder, load_encoder
+from harvestdetect.embed.encoders import Blocks, EncodeBlocks, Encoder, in_turn, load_encoder
 from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.embed.transformer import runs_on_cpu
 from harvestdetect.engines.engine import Engine, map_in_order
 from harvestdetect.engines.sharing import Shared
 from harvestdetect.errors import EncoderError
 from harvestdetect.settings import Settings
-from harvestdetect.util.arrays import Floats16
+from harvestdetect.util.arrays import Floats16, Floats32
 from harvestdetect.util.texts import Texts
 
 __all__ = ["elsewhere", "encode_on"]
 
 PARALLEL_TEXTS: Final = 20_000
 """Number of texts from which other machines encode them."""
+TEXTS_BESIDE: Final = 100_000
+"""Number of texts from which other processes of this machine encode them by wording. Of fewer, two save no time."""
 
 
 def elsewhere(view: View, count: int, settings: Settings, engine: Engine) -> EncodeBlocks | None:
@@ -37,13 +39,17 @@ def elsewhere(view: View, count: int, settings: Settings, engine: Engine) -> Enc
         engine: of the scan.
 
     Returns:
-        None if this process is to encode them: it uses all its cores, and there are no others; there are few texts; or
-        it has a GPU.
+        None if this process is to encode them, because there are few texts, or no other process. It also encodes by
+        meaning itself if it has a GPU, or if there are no other machines: then it uses all cores.
     """
-    if not engine.elsewhere or count < PARALLEL_TEXTS or (view == "meaning" and not runs_on_cpu(settings.device)):
+    least = PARALLEL_TEXTS if engine.elsewhere else TEXTS_BESIDE
+    alone = engine.workers == 1 or view == "meaning"
+    if count < least or (alone and not engine.elsewhere) or (view == "meaning" and not runs_on_cpu(settings.device)):
         return None
 
-    def vectors(encoder: Encoder, texts: Texts, blocks: Blocks) -> Iterator[Floats16]:
+    def vectors(encoder: Encoder, texts: Texts, blocks: Blocks) -> Iterable[Floats32 | Floats16]:
+        if sum(map(len, blocks)) < least:  # an earlier scan has embedded the others
+            return in_turn(encoder, texts, blocks)
         return encode_on(engine, encoder, texts, blocks, view=view, settings=settings)
 
     return vectors
@@ -57,8 +63,9 @@ def encode_on(
     The encoder of the wording view is sent to the workers. They load that of the meaning view by the settings.
     """
     sent = encoder if isinstance(encoder, StaticEncoder) else _Named(view, settings, encoder.digest)
-    work = engine.share(_Work(encoder=sent, texts=texts))
-    return map_in_order(engine, partial(_encode_block, work), blocks)
+    known = _Work(encoder=sent, texts=texts)
+    yield from map_in_order(engine, partial(_encode_block, engine.share(known)), blocks)
+    engine.forget(known)
 
 
 class _Named(NamedTuple):

@@ -53,6 +53,7 @@ __all__ = [
     "EncodeBlocks",
     "Encoder",
     "encode_texts",
+    "in_turn",
     "load_encoder",
     "open_cache",
     "spare_cache",
@@ -226,7 +227,7 @@ def encode_texts(
     last = time.monotonic()
     try:
         blocks = list(_blocks(texts, missing, batch_size * BATCHES_PER_BLOCK, by_length=by_length))
-        made = (encode_blocks or _in_turn)(encoder, texts, blocks)
+        made = (encode_blocks or in_turn)(encoder, texts, blocks)
         for block, vectors in zip(blocks, made, strict=True):
             out[block] = vectors
             waiting.append(block)
@@ -240,7 +241,7 @@ def encode_texts(
     return out
 
 
-def _in_turn(encoder: Encoder, texts: Texts, blocks: Blocks) -> Iterator[Floats32]:
+def in_turn(encoder: Encoder, texts: Texts, blocks: Blocks) -> Iterator[Floats32]:
     """The vectors of each block, made in this process."""
     for block in blocks:
         yield encoder.encode(texts.take(block))

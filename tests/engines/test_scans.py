@@ -21,7 +21,7 @@ from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.prepare_files import prepare_files
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Detection, View
-from harvestdetect.embed.elsewhere import encode_on
+from harvestdetect.embed.elsewhere import elsewhere, encode_on
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.embed.transformer import TransformerEncoder
 from harvestdetect.engines.engine import Engine
@@ -63,6 +63,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forming, "PARALLEL_CLUSTERS", 1)
     monkeypatch.setattr(measure, "PARALLEL_CANDIDATES", 1)
     monkeypatch.setattr("harvestdetect.embed.elsewhere.PARALLEL_TEXTS", 1)
+    monkeypatch.setattr("harvestdetect.embed.elsewhere.TEXTS_BESIDE", 1)
     monkeypatch.setattr("harvestdetect.cluster.forest_tasks.PARALLEL_POINTS", 1)
     monkeypatch.setattr("harvestdetect.cluster.views.PARALLEL_TREES", 1)
 
@@ -137,12 +138,11 @@ def test_findings_are_the_same_byte_for_byte(
 
 
 class Counting(Processes):
-    """Processes that stand for other machines. They note which functions are sent to them."""
+    """Processes that note which functions are sent to them, and may stand for other machines."""
 
-    elsewhere = True
-
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, elsewhere: bool) -> None:
         super().__init__(workers)
+        self.elsewhere = elsewhere
         self.sent: Counter[str] = Counter()
 
     def submit(self, function: Any, /, *arguments: Any) -> Any:
@@ -154,7 +154,7 @@ def test_work_for_other_machines_finds_the_same(
     dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path
 ) -> None:
     settings = Settings(encoder="fast", cache=cache, work=tmp_path / "work", threads=1)
-    with closing(Counting(2)) as engine:
+    with closing(Counting(2, elsewhere=True)) as engine:
         detection = found_on(engine, dump, settings)
         assert set(engine.sent) == {
             "_prepare_file", "_encode_block", "_span_rows", "_split_some", "_finish_some", "_by_account", "_by_topic",
@@ -198,6 +198,28 @@ def test_files_are_prepared_by_workers(engines: Open, dump: Path, tmp_path: Path
     prepare_files(files, alone, settings, Loop())
     for path in alone.folder.iterdir():
         assert (shards.folder / path.name).read_bytes() == path.read_bytes()
+
+
+def test_processes_of_this_machine_embed_many_texts_by_wording(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(encoder="fast", cache=cache)
+    encoder = load_encoder("wording", settings=settings)
+    texts = write_texts(["one text", "another", "a third one"], tmp_path)
+    with closing(Counting(2, elsewhere=False)) as engine:
+        assert elsewhere("meaning", 3, settings, engine) is None
+        assert elsewhere("wording", 3, settings, Loop()) is None
+        made = elsewhere("wording", 3, settings, engine)
+        assert made is not None
+        (found,) = made(encoder, texts, [np.arange(3)])
+        np.testing.assert_array_equal(found, encoder.encode(texts.take(np.arange(3))).astype(np.float16))
+        assert engine.sent["_encode_block"] == 1
+        monkeypatch.setattr("harvestdetect.embed.elsewhere.TEXTS_BESIDE", 3)
+        few = elsewhere("wording", 3, settings, engine)
+        assert few is not None
+        assert len(list(few(encoder, texts, [np.arange(2)]))) == 1  # the third is known
+        assert engine.sent["_encode_block"] == 1
+        assert elsewhere("wording", 2, settings, engine) is None
 
 
 def test_vectors_of_wording_are_the_same(engines: Open, cache: Path, tmp_path: Path) -> None:
