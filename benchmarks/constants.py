@@ -176,7 +176,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.rare_links", PARTNERS="accounts"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
     *_of(
-        "accounts.succession", GAP="probability", SHORT="share", REACH="times", ONE_SCALE="times",
+        "accounts.succession", GAP="probability", SHORT="share", REACH="times", SIZE_RATIO="times",
         FALSE_LINKS="probability",
     ),
     *_of("accounts.seeds", REACH="cosine"),

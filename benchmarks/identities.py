@@ -155,9 +155,10 @@ class Identities:
         return found
 
     def company(self, count: int, *, first: float) -> list[Identity]:
-        """The staff of a company that got their accounts before day ``first``: one bill and one mail domain.
+        """The staff of a company: one organisation, one card and one mail domain.
 
-        Most companies also have one network, and sign their staff up together.
+        In most companies, most of the staff share a network, and all sign up in the three days before day ``first``. In
+        the others, sign-ups are as for ordinary accounts.
         """
         rng = self._rng
         asn, third = self._network.isp(), rng.randrange(256)

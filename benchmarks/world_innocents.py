@@ -242,8 +242,8 @@ def _public_template(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
 
 
 def _cohort(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
-    """People who begin together with one prompt and put data of their own into it: the staff of a company that
-    introduces a tool, or strangers at an event."""
+    """People who begin within a few days of one another and use the same one to three prompts, or none: the staff of a
+    company, each with a few documents of its field, or strangers at an event, each with documents of any field."""
     rng, ids, documents = scene.rng, scene.ground.identities, scene.texts.documents
     is_company = rng.random() < 0.6
     days = math.exp(rng.uniform(0, math.log(WINDOW)))

@@ -6,7 +6,7 @@
 
 In the world ``api`` most accounts are programs: independent developers who send the same default prompts, teams that
 run the same public benchmark, classes, products, queues. In the world ``adaptive`` people chat, and the campaigns copy
-them. In both, fourteen kinds of campaign hide among innocent groups that resemble them. Sizes, texts, tempos, shared
+them. In both, fifteen kinds of campaign hide among innocent groups that resemble them. Sizes, texts, tempos, shared
 values and innocent groups vary with the seed. Texts and times are real (:mod:`benchmarks.world_sources`); who sends
 what is constructed.
 

@@ -38,7 +38,7 @@ def detect(
 ) -> Detection:
     """Finds campaigns in prompts.
 
-    Many parameters because callers set a few of them by name.
+    All parameters but the first are independent options.
 
     Args:
         source: where the prompts come from:

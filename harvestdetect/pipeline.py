@@ -34,7 +34,7 @@ class Scan:
 
     detection: Detection
     measured: Sequence[MeasuredCandidate] = ()
-    """The measures of every candidate, before any calibration."""
+    """The measures of every candidate as it was judged, after merging and overlap; with their bits."""
 
 
 def run_scan(
@@ -50,15 +50,15 @@ def run_scan(
 ) -> Scan:
     """Runs a scan and closes its engine.
 
-    Each chapter takes the values of the chapters before it and returns one value
+    Each phase takes the values of the phases before it and returns one value
     (:mod:`harvestdetect.stages.values`). The comments name its stages.
 
     Args:
         source: where the prompts come from.
         context: of the scan.
         leave_out, signatures, new_since, seeds, shared: as for :func:`harvestdetect.detect`.
-        measure_all: measure every candidate anew. Of an earlier scan only prepared files, vectors and neighbours are
-            used.
+        measure_all: cluster, describe and measure anew. Of an earlier scan only prepared files, vectors and neighbours
+            are used.
     """
     if shared is not None:
         check_secret(shared)

@@ -37,11 +37,11 @@ def is_chain(campaign: Campaign) -> bool:
 
 
 def is_short_chain(campaign: Campaign) -> bool:
-    """Whether a candidate is a chain of so few stages that it may be several campaigns.
+    """Whether a candidate is a chain of so few generations that it may be several campaigns.
 
     A few campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
     """
-    return is_chain(campaign) and campaign.stages < MIN_SAMPLE
+    return is_chain(campaign) and campaign.generations < MIN_SAMPLE
 
 
 def chains(
@@ -99,7 +99,7 @@ def chains(
             added, refined = with_candidates([group], refined, source, volume=volume)
             parts += added
         whole = joined(parts, volume=volume)
-        found.append(replace(whole, ways=(*whole.ways, SUCCESSION), stages=chain.stages))
+        found.append(replace(whole, ways=(*whole.ways, SUCCESSION), generations=chain.generations))
     return [*campaigns, *found], refined
 
 

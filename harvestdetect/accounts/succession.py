@@ -5,9 +5,9 @@ that are not those of the template.
 
 * A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
   candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
-* Two pieces *continue* each other if they have other accounts, their periods adjoin or overlap by less than half, and
-  they are of similar size: about as many accounts, in all and a day, and about as many requests of each. Campaigns
-  that happen to ask for the same things one after the other rarely are.
+* Two pieces *continue* each other if they have other accounts, their periods overlap by less than half of the shorter
+  one or lie at most twice the longer one apart, and they are of similar size: about as many accounts, in all and a day,
+  and about as many requests of each. Campaigns that happen to ask for the same things one after the other rarely are.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -15,7 +15,7 @@ that are not those of the template.
 * Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
   instead of dealing it. They are no pieces.
 
-A chain is a component of linked pieces, without those whose size is far from the median of the component.
+Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ SHORT: Final = 0.3
 REACH: Final = 2
 """Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
 may not have been found. Chosen."""
-ONE_SCALE: Final = 1.5
+SIZE_RATIO: Final = 1.5
 """Greatest ratio between the accounts of two pieces that continue each other, between their accounts a day, and between
-the requests of an account. Chosen on tuning worlds: with 2, chains of ten stages took in whole campaigns."""
+the requests of an account. Chosen on tuning worlds: with 2, chains of ten generations took in whole campaigns."""
 PAYLOADS: Final = 100
 """Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
 are less like those of others. Chosen, for speed."""
@@ -75,7 +75,7 @@ class Chain(NamedTuple):
 
     pieces: list[int]
     """Their positions, ascending."""
-    stages: int
+    generations: int
     """Length of the longest series of pieces in which each begins after the one before has ended."""
 
 
@@ -169,7 +169,7 @@ class Periods:
         common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1
         return common, np.minimum(length, other), np.maximum(length, other)
 
-    def stages(self, groups: Sequence[int]) -> int:
+    def generations(self, groups: Sequence[int]) -> int:
         """Length of the longest series of some groups in which each begins after the one before has ended."""
         found, end = 0, int(self.first[groups].min()) - 1
         for last, first in sorted(zip(self.last[groups].tolist(), self.first[groups].tolist(), strict=True)):
@@ -199,8 +199,8 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     other = shared.share(compared, compared) < PART
     dealt = payloads.dealt
     follows = periods.adjoin(compared, compared) & other & dealt[:, None] & dealt
-    scales = _scales([groups[i] for i in compared], periods.days[compared])
-    follows &= _of_one_scale(scales, scales)
+    sizes = _sizes([groups[i] for i in compared], periods.days[compared])
+    follows &= _of_similar_size(sizes, sizes)
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     at_once = periods.coincide(compared, compared) & dealt
     links = _links(follows, other & (never | at_once), payloads.likeness)
@@ -212,11 +212,11 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     # a text and its senders, for example, may both be found
     same = shared.share(compared[linked], compared[linked]) >= MOST
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
-    found = [[int(compared[i]) for i in component] for component in _components(_without_drift(links, scales))]
-    return [Chain(pieces, periods.stages(pieces)) for pieces in found]
+    found = [[int(compared[i]) for i in component] for component in _components(_without_drift(links, sizes))]
+    return [Chain(pieces, periods.generations(pieces)) for pieces in found]
 
 
-def _scales(groups: Sequence[Piece], days: Ints) -> Floats:
+def _sizes(groups: Sequence[Piece], days: Ints) -> Floats:
     """float64[3, g]: the accounts of each group, in all and a day, and the requests of each account.
 
     Args:
@@ -228,30 +228,30 @@ def _scales(groups: Sequence[Piece], days: Ints) -> Floats:
     return np.stack((accounts, accounts / np.maximum(days, 1), each))
 
 
-def _of_one_scale(scales: Floats, others: Floats) -> Bools:
-    """bool[g, h]: whether two groups have about the same scales.
+def _of_similar_size(sizes: Floats, others: Floats) -> Bools:
+    """bool[g, h]: whether two groups are of similar size.
 
     Args:
-        scales: float64[3, g], see :func:`_scales`.
+        sizes: float64[3, g], see :func:`_sizes`.
         others: float64[3, h].
     """
-    one, other = scales[:, :, None], others[:, None]
-    return np.asarray((np.maximum(one, other) <= ONE_SCALE * np.minimum(one, other)).all(axis=0))
+    one, other = sizes[:, :, None], others[:, None]
+    return np.asarray((np.maximum(one, other) <= SIZE_RATIO * np.minimum(one, other)).all(axis=0))
 
 
-def _without_drift(links: Sequence[Sequence[int]], scales: Floats) -> list[Sequence[int]]:
-    """The links between pieces that have about the median scales of their component.
+def _without_drift(links: Sequence[Sequence[int]], sizes: Floats) -> list[Sequence[int]]:
+    """The links between pieces that are of similar size to the median of their component.
 
-    Each piece may be somewhat larger than the one before, so the last may be as large as a campaign of its own.
+    Each link allows a factor of :data:`SIZE_RATIO`, so over many links the sizes may drift far apart.
 
     Args:
         links: between pieces.
-        scales: float64[3, g], see :func:`_scales`.
+        sizes: float64[3, g], see :func:`_sizes`.
     """
     middle: dict[int, bool] = {}
     for component in _components(links):
-        median = np.median(scales[:, component], axis=1)[:, None]
-        middle |= dict(zip(component, _of_one_scale(scales[:, component], median)[:, 0].tolist(), strict=True))
+        median = np.median(sizes[:, component], axis=1)[:, None]
+        middle |= dict(zip(component, _of_similar_size(sizes[:, component], median)[:, 0].tolist(), strict=True))
     return [link for link in links if all(middle[i] for i in link)]
 
 

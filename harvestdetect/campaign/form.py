@@ -225,7 +225,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
         outside_hits=outside_hits[still],
         stray_hits=max(c.stray_hits for c in campaigns),
         ways=tuple(way for way in get_args(Way) if any(way in c.ways for c in campaigns)),
-        stages=max(c.stages for c in campaigns),
+        generations=max(c.generations for c in campaigns),
     )
 
 

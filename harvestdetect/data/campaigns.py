@@ -84,7 +84,7 @@ class Campaign:
     """Most prompts of an account outside that was taken for a stray. Members have more."""
     ways: tuple[Way, ...] = ("texts",)
     """All ways in which it was found."""
-    stages: int = 0
+    generations: int = 0
     """Of a chain over time: length of the longest series of pieces in which each begins after the one before has ended.
     0 for other campaigns."""
     joined_by: Evidence | None = None

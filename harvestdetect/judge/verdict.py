@@ -1,9 +1,10 @@
-"""Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers by one ledger.
+"""Judges candidates, in one place: divides, merges and orders them, and assigns tiers by one ledger.
 
 1. A candidate keeps only the accounts outside a part of it that has more bits than the whole.
 2. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
-3. A long chain over time is judged by its strongest stage, if that ranks before the whole.
-4. A candidate that shares accounts with stronger candidates is measured again without these accounts.
+3. A long chain over time is judged by its strongest part, if that ranks before the whole.
+4. A candidate that shares a tenth of its accounts or more with stronger ones is measured again without these accounts,
+   and keeps the weaker ledger.
 5. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
 All of them judge on the same :class:`Scale`.
@@ -77,7 +78,7 @@ def judge_candidates(
     scale: Scale,
     settings: Settings,
 ) -> Judged:
-    """Merges, subtracts and judges candidates.
+    """Divides, merges and orders candidates, measures again those that overlap with stronger ones, and judges all.
 
     Args:
         campaigns: the candidates.
@@ -90,7 +91,7 @@ def judge_candidates(
     bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
     campaigns, measured = _divide(list(campaigns), list(measured), bench)
     campaigns, measured = _merge(campaigns, measured, bench)
-    measured = _by_strongest_stage(campaigns, measured, bench)
+    measured = _by_strongest_part(campaigns, measured, bench)
     measured = _subtract(campaigns, measured, bench)
     judgements = scale.judge(measured)
     return Judged(
@@ -275,15 +276,15 @@ def _groups(
 # ---------------------------------------------------------------- chains
 
 
-def _by_strongest_stage(
+def _by_strongest_part(
     campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
 ) -> list[MeasuredCandidate]:
-    """Gives each long chain the evidence of its strongest stage, if that ranks before the whole.
+    """Gives each long chain the evidence of the strongest candidate that lies mostly inside it, if that ranks first.
 
     The measures compare the accounts of a candidate with one another: when they begin, what they send, where they come
-    from. The stages of a chain differ in all of this, because the operator replaces the accounts and the templates. So
-    the whole looks more innocent than each of its stages. What says that the stages are one campaign is the chain. A
-    short chain may be several campaigns, so it is judged as a whole.
+    from. The generations of a chain differ in all of this, because the operator replaces the accounts and the
+    templates. So the whole looks more innocent than each of its parts. That the parts belong together was tested when
+    they were linked, and is not measured again. A short chain may be several campaigns, so it is judged as a whole.
     """
     rank = {i: place for place, i in enumerate(ranked(bench.scale.judge(measured)))}
     found = list(measured)
@@ -291,36 +292,45 @@ def _by_strongest_stage(
     sets = [one.prompts for one in campaigns]
     inside = overlaps([sets[i] for i in long_chains], sets, count=len(bench.scan.corpus.prompts.account))
     for i, overlap in zip(long_chains, inside, strict=True):
-        stages = [
+        parts = [
             j
             for j, shared in zip(overlap.places.tolist(), overlap.shared.tolist(), strict=True)
             if j in rank and j not in long_chains and shared >= NEARLY_ALL * len(sets[j])
         ]
-        best = min(stages, key=lambda j: rank[j], default=i)
+        best = min(parts, key=lambda j: rank[j], default=i)
         if best in rank and rank[best] < rank.get(i, len(campaigns)):
-            found[i] = _in_stage(measured[i], measured[best], stages=campaigns[i].stages)
+            found[i] = _with_evidence_of(measured[i], measured[best])
     return found
 
 
-def _in_stage(whole: MeasuredCandidate, stage: MeasuredCandidate, *, stages: int) -> MeasuredCandidate:
-    """A chain with the evidence of one of its stages, and sentences that say so."""
-    evidence = [replace(e, sentence=f"In the strongest of {stages} stages: {e.sentence}") for e in stage.evidence]
-    return replace(whole, evidence=tuple(evidence), benign=stage.benign, readings=stage.readings)
+def _with_evidence_of(chain: MeasuredCandidate, part: MeasuredCandidate) -> MeasuredCandidate:
+    """A chain with the evidence of a part of it, and sentences that say so."""
+
+    def sentence(text: str) -> str:
+        return f"In the strongest part of this chain: {text}"
+
+    return replace(
+        chain,
+        evidence=tuple(replace(e, sentence=sentence(e.sentence)) for e in part.evidence),
+        benign=tuple(replace(b, sentence=sentence(b.sentence)) for b in part.benign),
+        readings=part.readings,
+    )
 
 
 # ---------------------------------------------------------------- subtract
 
 
-def _pieces(
+def _come_late(
     accounts: Sequence[Ints32], tiers: Sequence[int], short_chains: Sequence[bool], by_values: Sequence[bool]
 ) -> list[bool]:
-    """Which candidates come after others because these say as much about the same accounts.
+    """Which candidates come after others that say as much about the same accounts.
 
     They are those with nearly all of their accounts in a larger one whose tier is as high, or higher.
 
-    Two kinds of candidates may be several campaigns, and come after their pieces instead if most of their accounts are
-    found without them: a short chain by candidates at ``review`` or above, or with tiers as high; and one that only
-    infrastructure gave by candidates that say more. None of these are of the two kinds.
+    Two kinds may be several campaigns: short chains, and candidates that only infrastructure gave. Instead, one of them
+    comes late if most of its accounts are in other candidates, taken together. For a short chain, all candidates at
+    ``review`` or above count, and at ``watch`` if it is there itself. For the other kind, those that rank before it do.
+    Candidates of these two kinds do not count.
 
     Args:
         accounts: int32[a] each, the candidate that says most first.
@@ -368,13 +378,13 @@ def _subtract(
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     order = ranked(judgements)
-    pieces = _pieces(
+    behind = _come_late(
         [campaigns[i].accounts for i in order],
         [TIERS.index(judgements[i].tier or "watch") for i in order],
         [is_short_chain(campaigns[i]) for i in order],
         [campaigns[i].ways == ("infrastructure",) for i in order],
     )
-    late = set(itertools.compress(order, pieces))
+    late = set(itertools.compress(order, behind))
     for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
         shared = taken[members]

@@ -1,7 +1,7 @@
-"""The stages of a scan, in the chapters that :func:`harvestdetect.pipeline.run_scan` calls one after the other.
+"""The stages of a scan, in the phases that :func:`harvestdetect.pipeline.run_scan` calls one after the other.
 
 =========== ==================================================== ==============================================
-chapter     stages                                               value
+phase       stages                                               value
 =========== ==================================================== ==============================================
 reading     read                                                 :class:`~harvestdetect.stages.values.Read`
 comparing   embed, neighbors, cluster                            :class:`~harvestdetect.stages.values.Compared`
@@ -10,7 +10,8 @@ measuring   part, measure                                        :class:`~harves
 judging     judge, members, conclude                             :class:`~harvestdetect.stages.values.Concluded`
 =========== ==================================================== ==============================================
 
-A chapter takes the values of the chapters before it and the :class:`~harvestdetect.stages.plan.ScanPlan`, and returns
-one value. No stage knows of an earlier scan: :mod:`harvestdetect.incremental` replaces the members of
-:class:`~harvestdetect.stages.plan.Stages` by functions that reuse its results.
+A phase takes the values of the phases before it and the :class:`~harvestdetect.stages.plan.ScanPlan`, and returns
+one value. No stage looks for results of an earlier scan, except for the cache of vectors: what is known is passed in.
+:mod:`harvestdetect.incremental` replaces the members of :class:`~harvestdetect.stages.plan.Stages` by functions that
+reuse results.
 """

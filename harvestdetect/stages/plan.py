@@ -27,7 +27,8 @@ __all__ = ["ScanPlan", "Stages", "families_left_out", "load_references"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """The stages that can reuse results of an earlier scan. The other stages always run in full."""
+    """The stages that can reuse results of an earlier scan. Of the other stages, only embedding does: from its
+    cache."""
 
     read: Callable[[Source, Context, Registry | None], Read]
     find_neighbors: Callable[[Embedded, Context], Neighbors]

@@ -1,4 +1,4 @@
-"""The values that the stages of a scan pass on: each chapter returns one, and later chapters take it."""
+"""The values that the stages of a scan pass on: each phase returns one, and later phases take it."""
 
 from __future__ import annotations
 

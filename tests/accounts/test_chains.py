@@ -94,11 +94,11 @@ class Groups:
         return [chain.pieces for chain in chained(pieces, corpus, parts, seed=0)]
 
 
-def rotation(seed: int = 0, *, stages: int = 6) -> Groups:
+def rotation(seed: int = 0, *, generations: int = 6) -> Groups:
     """A campaign of one subject that changes accounts and template every three days, among other groups."""
     found = Groups(seed)
-    for stage in range(stages):
-        found.add(1, 3 * stage, 3 * stage + 3, template=f"t{stage}a t{stage}b t{stage}c t{stage}d")
+    for n in range(generations):
+        found.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
     found.background()
     return found
 
@@ -108,21 +108,21 @@ def test_pieces_with_other_accounts_and_templates_are_one_chain(seed: int) -> No
     assert rotation(seed).chains() == [[0, 1, 2, 3, 4, 5]]
 
 
-def test_a_chain_knows_its_stages() -> None:
+def test_a_chain_knows_its_generations() -> None:
     groups = rotation()
     groups.add(1, 3, 6, template="t9a t9b")  # at the same time as another piece
     pieces, corpus, parts = groups.built()
     (chain,) = chained(pieces, corpus, parts, seed=0)
     assert len(chain.pieces) == 7
-    assert chain.stages == 6
+    assert chain.generations == 6
 
 
-@pytest.mark.parametrize(("ways", "stages", "short"), [
+@pytest.mark.parametrize(("ways", "generations", "short"), [
     (("texts", "succession"), 2, True), (("accounts", "succession"), 4, True), (("texts", "succession"), 5, False),
     (("texts",), 0, False),
 ])  # fmt: skip
-def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], stages: int, short: bool) -> None:
-    campaign: Any = SimpleNamespace(ways=ways, stages=stages)
+def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], generations: int, short: bool) -> None:
+    campaign: Any = SimpleNamespace(ways=ways, generations=generations)
     assert is_short_chain(campaign) == short
 
 
@@ -150,8 +150,8 @@ def test_the_order_of_rows_does_not_matter() -> None:
 
 def test_pieces_of_one_period_are_no_chain() -> None:
     groups = Groups()
-    for stage in range(6):
-        groups.add(1, 6, 9, template=f"t{stage}a t{stage}b")
+    for generation in range(6):
+        groups.add(1, 6, 9, template=f"t{generation}a t{generation}b")
     groups.background()
     assert groups.chains() == []
 
@@ -175,25 +175,25 @@ def test_pieces_with_the_same_accounts_are_no_chain() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_groups_with_other_subjects_that_follow_one_another_are_no_chain(seed: int) -> None:
     groups = Groups(seed)
-    for stage in range(8):
-        groups.add(20 + stage, 3 * stage, 3 * stage + 3, template="the same framework for all of them")
+    for generation in range(8):
+        groups.add(20 + generation, 3 * generation, 3 * generation + 3, template="the same framework for all of them")
     groups.background()
     assert groups.chains() == []
 
 
 def test_a_template_alone_links_nothing() -> None:
     groups = Groups()
-    for stage in range(8):
-        groups.add(None, 3 * stage, 3 * stage + 3, template="answer the question about this in one short sentence")
+    for n in range(8):
+        groups.add(None, 3 * n, 3 * n + 3, template="answer the question about this in one short sentence")
     groups.background()
     assert groups.chains() == []
 
 
 def test_classes_with_one_list_are_no_chain() -> None:
     groups = Groups()
-    for stage in range(6):
+    for generation in range(6):
         groups.rng = np.random.default_rng(7)
-        groups.add(1, 3 * stage, 3 * stage + 3, copies=True)
+        groups.add(1, 3 * generation, 3 * generation + 3, copies=True)
     groups.background()
     assert groups.chains() == []
 

@@ -668,5 +668,5 @@ def test_a_whole_was_found_in_the_ways_of_its_parts() -> None:
     assert joined([one, two], volume=volume).ways == ("texts",)
     for parts in ([one, by_accounts], [by_accounts, one]):
         assert joined(parts, volume=volume).ways == ("texts", "accounts", "infrastructure")
-    chain = replace(one, stages=6)
-    assert joined([chain, replace(two, stages=2)], volume=volume).stages == 6
+    chain = replace(one, generations=6)
+    assert joined([chain, replace(two, generations=2)], volume=volume).generations == 6

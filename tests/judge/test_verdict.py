@@ -11,7 +11,7 @@ import pytest
 
 from harvestdetect.data import Campaign, Evidence, Way
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import _by_strongest_stage, _divide, _pieces
+from harvestdetect.judge.verdict import _by_strongest_part, _come_late, _divide
 
 EACH = 3
 """Prompts of every account."""
@@ -27,13 +27,13 @@ def accounts(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.int32]
 )
 def test_a_piece_is_in_a_larger_candidate_of_no_lower_tier(tiers: list[int], pieces: list[bool]) -> None:
     """The third has half of its accounts in the first. Tier 0 is the highest."""
-    assert _pieces([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers, [False] * 3, [False] * 3) == pieces
+    assert _come_late([accounts(0, 40), accounts(10, 25), accounts(30, 50)], tiers, [False] * 3, [False] * 3) == pieces
 
 
-def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None:
-    assert _pieces([accounts(0, 20), accounts(0, 20)], [1, 1], [False, False], [False, False]) == [False, False]
-    assert _pieces([accounts(0, 20), accounts(0, 21)], [1, 1], [False, False], [False, False]) == [True, False]
-    assert _pieces([], [], [], []) == []
+def test_candidates_with_the_same_accounts_are_no_come_late_of_each_other() -> None:
+    assert _come_late([accounts(0, 20), accounts(0, 20)], [1, 1], [False, False], [False, False]) == [False, False]
+    assert _come_late([accounts(0, 20), accounts(0, 21)], [1, 1], [False, False], [False, False]) == [True, False]
+    assert _come_late([], [], [], []) == []
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_candidates_with_the_same_accounts_are_no_pieces_of_each_other() -> None
         ([1, 0, 2], [True, False, False]),  # one piece is most of it
     ],
 )
-def test_a_chain_comes_after_pieces_that_are_most_of_it(tiers: list[int], late: list[bool]) -> None:
+def test_a_chain_comes_after_come_late_that_are_most_of_it(tiers: list[int], late: list[bool]) -> None:
     found = [accounts(0, 100), accounts(0, 60), accounts(60, 80)]
-    assert _pieces(found, tiers, [True, False, False], [False] * 3) == late
+    assert _come_late(found, tiers, [True, False, False], [False] * 3) == late
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_a_candidate_of_infrastructure_comes_after_what_says_more_about_most_of_
     parts = {"whole": accounts(0, 100), "one": accounts(0, 60), "two": accounts(60, 80)}
     names = order.split()
     found = [parts[name] for name in names]
-    assert _pieces(found, tiers, [False] * 3, [name == "whole" for name in names]) == late
+    assert _come_late(found, tiers, [False] * 3, [name == "whole" for name in names]) == late
 
 
-def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",), stages: int = 0) -> Campaign:
+def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",), generations: int = 0) -> Campaign:
     own = accounts(first, last)
     prompts = np.arange(EACH * first, EACH * last, dtype=np.int32)
     return Campaign(
@@ -83,7 +83,7 @@ def campaign(first: int, last: int, *, ways: tuple[Way, ...] = ("texts",), stage
         prompt_cluster=np.zeros(len(prompts), np.int32),
         link_log_p=0.0,
         ways=ways,
-        stages=stages,
+        generations=generations,
     )
 
 
@@ -155,7 +155,7 @@ CHAIN: tuple[Way, ...] = ("accounts", "succession")
 
 
 def sentences(campaigns: list[Campaign], ranks: list[tuple[str | None, float]]) -> list[str]:
-    """The sentence of each candidate's evidence after the chains were judged by their stages.
+    """The sentence of each candidate's evidence after the chains were judged by their parts.
 
     Args:
         campaigns: the candidates.
@@ -187,33 +187,33 @@ def sentences(campaigns: list[Campaign], ranks: list[tuple[str | None, float]]) 
         scale=SimpleNamespace(judge=lambda _: [SimpleNamespace(tier=tier, score=score) for tier, score in ranks]),
         scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=np.zeros(EACH * 100, np.int32)))),
     )
-    after = _by_strongest_stage(campaigns, measured, bench)
+    after = _by_strongest_part(campaigns, measured, bench)
     return [f"{one.evidence[0].sentence} {one.readings['words']:.0f}" for one in after]
 
 
 @pytest.mark.parametrize("whole", [("review", 9.0), ("watch", 1.0), (None, -3.0)])
-def test_a_long_chain_has_the_evidence_of_the_stage_that_ranks_first(whole: tuple[str | None, float]) -> None:
-    """One candidate is mostly outside of the chain, and another chain is no stage of it."""
+def test_a_long_chain_has_the_evidence_of_the_part_that_ranks_first(whole: tuple[str | None, float]) -> None:
+    """One candidate is mostly outside of the chain, and another chain is no part of it."""
     found = [
-        campaign(0, 50, ways=CHAIN, stages=6), campaign(0, 10), campaign(10, 20), campaign(40, 70),
-        campaign(0, 30, ways=CHAIN, stages=5),
+        campaign(0, 50, ways=CHAIN, generations=6), campaign(0, 10), campaign(10, 20), campaign(40, 70),
+        campaign(0, 30, ways=CHAIN, generations=5),
     ]  # fmt: skip
     ranks = [whole, ("urgent", 6.0), ("review", 8.0), ("urgent", 12.0), (None, -1.0)]
     first, *others = sentences(found, ranks)
-    assert first == "In the strongest of 6 stages: candidate 1 1"
+    assert first == "In the strongest part of this chain: candidate 1 1"
     assert others == [
-        "candidate 1 1", "candidate 2 2", "candidate 3 3", "In the strongest of 5 stages: candidate 1 1"
+        "candidate 1 1", "candidate 2 2", "candidate 3 3", "In the strongest part of this chain: candidate 1 1"
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("stages", "stage"), [(4, ("urgent", 9.0)), (6, (None, 0.1)), (6, ("watch", 9.0)), (6, ("review", 1.9))]
+    ("generations", "part"), [(4, ("urgent", 9.0)), (6, (None, 0.1)), (6, ("watch", 9.0)), (6, ("review", 1.9))]
 )
-def test_a_short_chain_and_one_that_ranks_before_its_stages_keep_their_evidence(
-    stages: int, stage: tuple[str | None, float]
+def test_a_short_chain_and_one_that_ranks_before_its_parts_keep_their_evidence(
+    generations: int, part: tuple[str | None, float]
 ) -> None:
-    found = [campaign(0, 50, ways=CHAIN, stages=stages), campaign(0, 10)]
-    assert sentences(found, [("review", 2.0), stage]) == ["candidate 0 0", "candidate 1 1"]
+    found = [campaign(0, 50, ways=CHAIN, generations=generations), campaign(0, 10)]
+    assert sentences(found, [("review", 2.0), part]) == ["candidate 0 0", "candidate 1 1"]
 
 
 def test_without_chains_every_candidate_keeps_its_evidence() -> None:
