@@ -38,7 +38,7 @@ def detect(
 ) -> Detection:
     """Finds campaigns in prompts.
 
-    All parameters but the first are independent options.
+    Many parameters because all but the first are independent options.
 
     Args:
         source: where the prompts come from:
