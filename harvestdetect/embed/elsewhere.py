@@ -57,7 +57,7 @@ def encode_on(
     The encoder of the wording view is sent to the workers. They load that of the meaning view by the settings.
     """
     sent = encoder if isinstance(encoder, StaticEncoder) else _Named(view, settings, encoder.digest)
-    work = engine.share(_Work(encoder=sent, texts=texts))
+    work = engine.share(_EncodeInputs(encoder=sent, texts=texts))
     return map_in_order(engine, partial(_encode_block, work), blocks)
 
 
@@ -71,7 +71,7 @@ class _Named(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _EncodeInputs:
     """What the tasks of an engine have in common."""
 
     encoder: StaticEncoder | _Named
@@ -82,7 +82,7 @@ _encoders: dict[str, Encoder] = {}
 """By digest, what this process has loaded for tasks."""
 
 
-def _encode_block(work: Shared[_Work], rows: npt.NDArray[np.intp]) -> Floats16:
+def _encode_block(work: Shared[_EncodeInputs], rows: npt.NDArray[np.intp]) -> Floats16:
     """The vectors of some texts; it runs on an engine.
 
     Raises:

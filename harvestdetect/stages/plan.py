@@ -18,7 +18,7 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import Scale
-from harvestdetect.stages.values import Embedded, Read, Source, ViewClusters
+from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
@@ -29,7 +29,7 @@ __all__ = ["ScanPlan", "Stages", "families_left_out", "load_references"]
 class Stages:
     """The stages that can reuse results of an earlier scan. The other stages always run in full."""
 
-    read: Callable[[Source, Context, Registry | None], Read]
+    read: Callable[[DumpSource, Context, Registry | None], Read]
     find_neighbors: Callable[[Embedded, Context], Neighbors]
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters]
     describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Refined]

@@ -48,10 +48,10 @@ from harvestdetect.judge import candidates
 from harvestdetect.judge.candidates import (
     CANDIDATES,
     CLOSE,
-    EXCERPT,
     MOST_NEAR,
     MOST_OUTSIDE,
     SEEN,
+    TEMPLATE_EXCERPT,
     LinkRules,
     account_digest,
     candidate_from_dict,
@@ -904,7 +904,7 @@ def test_a_family_that_is_left_out_carries_no_weight() -> None:
 @given(st.lists(st.one_of(st.none(), st.text(max_size=120)), max_size=12))
 def test_excerpts_are_short_and_redacted(words: list[str | None]) -> None:
     excerpt = excerpt_of((*words, "mail to someone@example.org now"))
-    assert len(excerpt) <= EXCERPT
+    assert len(excerpt) <= TEMPLATE_EXCERPT
     assert "someone@example.org" not in excerpt
 
 
