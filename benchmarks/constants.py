@@ -220,7 +220,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "LEAST": "arithmetic",
     },
     "accounts.hot_columns": {
-        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling",
+        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "SHUFFLED_TOGETHER": "sampling",
         "MOST_COLUMNS": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
@@ -326,7 +326,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.calibration": {"DECIMALS": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
     "judge.calibration_file": {"VERSION": "format"},
     "judge.candidates": {
-        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display",
+        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "TEMPLATE_EXCERPT": "display",
         "CLOSE": "display", "COMPARED": "display",
     },
     "judge.findings": {

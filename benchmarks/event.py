@@ -29,12 +29,12 @@ import numpy as np
 from benchmarks.laying import DAYS, START, Laid, apart, read_laid, tell, write_laid
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import Scanned, number, scan, table, warm
-from harvestdetect.simulate.evaluate import Found, evaluate, read_findings, read_truth
+from harvestdetect.simulate.evaluate import ReportedFinding, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
-from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of, proxies_of
+from harvestdetect.simulate.plan import Plan, PlantedGroup, Writer, launch_of, proxies_of
 from harvestdetect.simulate.traffic import Account, Network, human_times, machine_times
 from harvestdetect.util.arrays import Ints
 from harvestdetect.util.periods import DAY
@@ -143,7 +143,7 @@ def plan_event(plan: Plan, *, accounts: int, rows: int, seed: int, start: int, e
     plan.add(_harvest_writer(words), time, np.concatenate(who), queue, np.concatenate(sessions))
     covered = _cover(plan, dice, np.asarray(members, dtype=np.int64), counts, start=start, end=end)
     what = "one harvest by many templates, on pools of accounts that take over from one another"
-    plan.groups.append(Group(CAMPAIGN, "campaign", what, members))
+    plan.groups.append(PlantedGroup(CAMPAIGN, "campaign", what, members))
     plan.counts["harvest_prompts"] += rows
     plan.counts["cover_prompts"] += covered
 
@@ -308,7 +308,7 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
     scores = evaluate(found, truth)
     holding = [f for f in found if f.tier in scores.tiers and f.accounts & planted]
 
-    def in_common(finding: Found) -> int:
+    def in_common(finding: ReportedFinding) -> int:
         return len(finding.accounts & planted)
 
     largest = max(holding, key=in_common, default=None)

@@ -3,10 +3,11 @@
     python -m benchmarks.fit --data DIR [--half tuning] [--sources api,adaptive,...] [--seeds 6] [--first-seed 300]
         [--work DIR] [--out harvestdetect/judge/ledger.json] [--docs FILE]
 
-It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves and weights of
-:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. The dumps are divided
-into folds, and a model that was fitted on the other folds judges the candidates of each. The printed tables, the prior
-and the innocent candidates in the file come from these judgements.
+It lays and scans the dumps of :mod:`benchmarks.fit_dumps`, takes their candidates as examples
+(:mod:`benchmarks.fit_examples`) and fits the curves and weights of :mod:`benchmarks.fitting`. What lies in the folder
+of ``--work`` is not scanned again. The dumps are divided into folds, and a model that was fitted on the other folds
+judges the candidates of each. The printed tables (:mod:`benchmarks.fit_tables`), the prior and the innocent candidates
+in the file come from these judgements.
 
 A provider has kinds of innocent groups that no benchmark has. So each group of a known kind, such as a class, is also
 judged by a model that has seen no group of that kind. The factor on all bits and the share of unseen innocents are
@@ -18,43 +19,36 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-import re
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import numpy as np
 
 from benchmarks import innocents
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
+from benchmarks.fit_examples import INNOCENT, PLANTED, Example, examples_of
+from benchmarks.fit_tables import by_kind, by_source, reliability, rows_of
 from benchmarks.fitting import Examples, Fitted, Kind, fit
 from benchmarks.pages import publish
 from benchmarks.real_texts import Half
-from benchmarks.results import wilson
 from benchmarks.worlds import ROOT, commit_of
-from harvestdetect.data import TIERS, Evidence, Family
+from harvestdetect.data import TIERS, Family
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.readings import READINGS
-from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post, values_of
+from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post
 from harvestdetect.judge.ledger_file import dumped
 from harvestdetect.judge.triage import Judgement, judge
 
 __all__ = ["main"]
 
-PLANTED: Final = 0.5
-"""Share of a candidate's accounts from one campaign from which the candidate is that campaign's."""
-INNOCENT: Final = 0.25
-"""Share of a candidate's accounts that belong to any campaigns below which the candidate is innocent. Candidates that
-are neither innocent nor one campaign's are left out."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
-PART: Final = 0.3
-"""Share of a candidate's accounts from one look-alike from which it is that look-alike's."""
 ABSENT: Final = -0.5
 """Least bits of a measure. An attacker can avoid to look conspicuous in any of them, so its absence says little."""
 SHARED: Final = 0.2
@@ -91,48 +85,8 @@ even odds, which a scan takes back in dumps of many candidates."""
 NEARLY: Final = 1.01
 """Multiple of the least logarithmic loss up to which a larger share of unseen innocents, and then a smaller factor, is
 taken."""
-STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
-"""Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
-0.98."""
 KEPT: Final = 200
 """Number of innocent candidates that the file keeps: those nearest to a finding, by models not fitted on them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """A candidate with its truth."""
-
-    values: Mapping[str, float]
-    accounts: frozenset[str]
-    campaign: str | None
-    """The campaign that has most of its accounts."""
-    share: float
-    """The share of its accounts that are of that campaign."""
-    guilty: float
-    """The share of its accounts that are of any campaign."""
-    look_alike: str | None
-    population: str | None
-    """The kind of the look-alike, or of innocent traffic; None for other candidates."""
-    native: bool
-    """Whether the dump is innocent traffic in which nothing was planted."""
-    dump: int
-    weight: float
-    """The same sum for each source, however many dumps it has."""
-
-    @property
-    def is_planted(self) -> bool:
-        """Whether it is a campaign's."""
-        return self.share >= PLANTED
-
-    @property
-    def is_innocent(self) -> bool:
-        """Whether hardly any of its accounts is of a campaign."""
-        return self.guilty < INNOCENT
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether it is a campaign's or innocent."""
-        return self.is_planted or self.is_innocent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,51 +102,6 @@ class Settled:
     judged: Sequence[tuple[Example, Judgement]]
     unknown_kinds: Sequence[tuple[Example, Judgement]]
     """Innocent groups of known kinds, judged by models that have seen no group of their kind."""
-
-
-def examples_of(dumps: Sequence[Measured]) -> list[Example]:
-    """The candidates of all dumps."""
-    found = []
-    of_source = Counter(d.source for d in dumps)
-    for number, dump in enumerate(dumps):
-        campaigns = [g for g in dump.truth if g.kind == "campaign"]
-        others = [g for g in dump.truth if g.kind != "campaign"]
-        planted = frozenset[str]().union(*(g.accounts for g in campaigns))
-        for one in dump.candidates:
-            accounts = frozenset(one["accounts"])
-            most = max(campaigns, key=lambda g: len(accounts & g.accounts), default=None)
-            like = max(others, key=lambda g: len(accounts & g.accounts), default=None)
-            share = len(accounts & most.accounts) / len(accounts) if most else 0.0
-            guilty = len(accounts & planted) / len(accounts)
-            alike = like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None
-            found.append(
-                Example(
-                    values=_values(one), accounts=accounts, campaign=most.name if most and share else None,
-                    share=share, guilty=guilty, look_alike=alike, dump=number,
-                    weight=len(dumps) / len(of_source) / of_source[dump.source],
-                    population=_population(dump.source, alike) if guilty < INNOCENT else None,
-                    native=dump.source in get_args(innocents.Kind),
-                )
-            )  # fmt: skip
-    return found
-
-
-def _population(source: str, look_alike: str | None) -> str | None:
-    """The kind of an innocent candidate, if it has one."""
-    if look_alike is not None:
-        return re.split(r"[-_]?\d", look_alike)[0]
-    return source if source in get_args(innocents.Kind) else None
-
-
-def _values(one: Mapping[str, Any]) -> dict[str, float]:
-    evidence = [
-        Evidence(
-            id=id_, name="", family=e["family"], value=e["value"], null="", expected=e["expected"],
-            p_value=e["p_value"], sentence="",
-        )
-        for id_, e in one["evidence"].items()
-    ]  # fmt: skip
-    return values_of(evidence, one["readings"])
 
 
 def _kinds() -> dict[str, tuple[Family, Kind]]:
@@ -419,89 +328,6 @@ def _loss(totals: Sequence[tuple[Example, float]], moved: float) -> float:
     return sum(terms) / max(len(totals), 1)
 
 
-def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
-    """Results by source, of models that were not fitted on the dump that they judge."""
-    lines = [
-        "| source | dumps | campaigns found | accounts found | account precision | false urgent / review "
-        "| per 100,000 prompts |"
-    ]
-    lines.append("|---|---:|---:|---:|---:|---:|---:|")
-    by_dump: dict[int, list[tuple[Example, Judgement]]] = defaultdict(list)
-    for e, j in judged:
-        by_dump[e.dump].append((e, j))
-    for source in dict.fromkeys(d.source for d in dumps):
-        own = [i for i, d in enumerate(dumps) if d.source == source]
-        found = campaigns = hit = guilty = flagged = right = urgent = review = 0
-        for i in own:
-            groups = [g for g in dumps[i].truth if g.kind == "campaign"]
-            chosen = [e for e, j in by_dump[i] if j.tier in ("urgent", "review")]
-            named = frozenset[str]().union(*(e.accounts for e in chosen))
-            planted = frozenset[str]().union(*(g.accounts for g in groups))
-            campaigns += len(groups)
-            found += sum(
-                any(2 * len(e.accounts & g.accounts) >= max(len(e.accounts), len(g.accounts)) for e in chosen)
-                for g in groups
-            )
-            guilty, hit = guilty + len(planted), hit + len(planted & named)
-            flagged, right = flagged + len(named), right + len(named & planted)
-            urgent += sum(j.tier == "urgent" and e.is_innocent for e, j in by_dump[i])
-            review += sum(j.tier == "review" and e.is_innocent for e, j in by_dump[i])
-        rows = sum(dumps[i].rows for i in own)
-        lines.append(
-            f"| {source} | {len(own)} | {found} of {campaigns} | {_share(hit, guilty)} | {_share(right, flagged)} | "
-            f"{urgent} / {review} | {(urgent + review) * 100_000 / rows:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _by_kind(judged: Sequence[tuple[Example, Judgement]], prompts: int) -> str:
-    """Innocent candidates at ``urgent`` and ``review`` by kind, and their rate."""
-    tiers: dict[str, Counter[str | None]] = defaultdict(Counter)
-    for e, j in judged:
-        if e.is_innocent:
-            tiers[e.population or "of no kind"][j.tier] += 1
-    false = sum(c["urgent"] + c["review"] for c in tiers.values())
-    named = [(kind, c) for kind, c in tiers.items() if c["urgent"] + c["review"]]
-    named.sort(key=lambda one: (-one[1]["urgent"] - one[1]["review"], one[0]))
-    kinds = ", ".join(f"{kind} {c['urgent']} / {c['review']}" for kind, c in named)
-    return f"{kinds or 'none'}; {false * 100_000 / prompts:.1f} per 100,000 prompts."
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.2f}" if whole else "–"
-
-
-def _reliability(judged: Sequence[tuple[Example, Judgement]]) -> str:
-    """What the ledgers say of candidates whose truth is clear, beside what is true of them."""
-    lines = [
-        "| stated probability of a campaign | candidates | campaigns | stated, mean | true share (95 % interval) |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    clear = [(e.is_planted, j.probability) for e, j in judged if e.is_clear]
-    for low, high in itertools.pairwise(STATED):
-        own = [(true, p) for true, p in clear if low <= p < high]
-        if own:
-            hits = sum(true for true, _ in own)
-            least, most = wilson(hits, len(own))
-            stated = sum(p for _, p in own) / len(own)
-            label = f"{low:.0%} to {min(high, 1):.0%}"
-            lines.append(
-                f"| {label} | {len(own):,} | {hits} | {stated:.2f} | {hits / len(own):.2f} ({least:.2f}–{most:.2f}) |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _rows(ledger: Ledger) -> str:
-    """The rows of a ledger with the least and most bits of each."""
-    lines = ["| row | family | for it from | most bits for | most bits against |", "|---|---|---:|---:|---:|"]
-    strongest = sorted(ledger.curves.items(), key=lambda c: -c[1].weight * max(map(abs, c[1].bits)))
-    for id_, c in strongest:
-        bits = [c.weight * b for b in c.bits]
-        edge = float(np.interp(0.0, sorted(bits), c.knots if c.bits[-1] >= c.bits[0] else c.knots[::-1]))
-        lines.append(f"| {id_} | {c.family} | {edge:.3g} | {max(*bits, 0.0):.1f} | {min(*bits, 0.0):.1f} |")
-    return "\n".join(lines) + "\n"
-
-
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description="Fits the ledger.")
     parser.add_argument("--data", type=Path, required=True, help="the folder with the public texts")
@@ -561,13 +387,13 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
         f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
         f"all bits times {settled.stretch:g}, {settled.unseen:.0%} unseen innocents.\n\n"
-        f"{_tables(judged, dumps)}\n"
-        f"False findings at `urgent` / `review` by kind: {_by_kind(judged, prompts)}\n\n"
+        f"{by_source(judged, dumps)}\n"
+        f"False findings at `urgent` / `review` by kind: {by_kind(judged, prompts)}\n\n"
         "Innocent groups at `urgent` / `review`, judged by models that have seen no group of their kind: "
-        f"{_by_kind(settled.unknown_kinds, prompts)}\n\n"
+        f"{by_kind(settled.unknown_kinds, prompts)}\n\n"
         f"This table leaves out candidates with {INNOCENT:.0%} of their accounts or more from campaigns, but less than "
         f"{PLANTED:.0%} from one:\n\n"
-        f"{_reliability(judged)}\n{_rows(ledger)}"
+        f"{reliability(judged)}\n{rows_of(ledger)}"
     )
     return ledger, text
 

@@ -27,7 +27,7 @@ from harvestdetect.util.periods import DAY
 
 __all__ = ["Joined", "draw_joined", "joined_accounts", "joined_prompts", "material"]
 
-MOST: Final = 0.01
+MOST_OF_ROWS: Final = 0.01
 """Most rows of one account, as a share of the rows of the dump."""
 LEAST_MOST: Final = 40
 """Rows that an account may have in the smallest dumps."""
@@ -152,7 +152,7 @@ def _times(
     lengths = np.array([len(c) for name in names for c in clocks[name]], dtype=np.int64)
     begins = np.cumsum(lengths) - lengths
     chance = np.concatenate([np.full(len(clocks[n]), drawn.clocks[n] / len(clocks[n])) for n in names])
-    most = max(LEAST_MOST, int(MOST * rows))
+    most = max(LEAST_MOST, int(MOST_OF_ROWS * rows))
     parts: list[tuple[Ints, Ints]] = []
     have = accounts = 0
     while have < rows:

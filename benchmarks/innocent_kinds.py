@@ -31,7 +31,7 @@ SITTING: Final = 1_800
 """Seconds without a request after which a sitting ends."""
 MOVES: Final = 1_500
 """Most seconds by which the times of a real account are moved within the day, so that no two accounts have the same."""
-MOST: Final = 0.02
+MOST_DEALT: Final = 0.02
 """Most rows of an account that texts are dealt to, as a share of the rows of the dump."""
 POPULAR: Final = 150
 """Popular texts besides greetings."""
@@ -212,7 +212,7 @@ def _deal(
     waiting = Threads(topics, rng)
     short = [thread[0] for own in topics.values() for thread in own if len(thread[0]) < 200]
     popular = _Popular([*GREETINGS, *rng.sample(short, min(POPULAR, len(short)))], variety, rng)
-    most = max(30, int(MOST * rows))
+    most = max(30, int(MOST_DEALT * rows))
     found: list[Sender] = []
     while rows > 0:
         mine = waiting.subjects(rng.choice((1, 2, 2, 3, 6)))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from harvestdetect.data import TIERS
-from harvestdetect.simulate.evaluate import Found, Planted, evaluate
+from harvestdetect.simulate.evaluate import Planted, ReportedFinding, evaluate
 
 __all__ = ["score", "tables"]
 
@@ -43,7 +43,7 @@ def score(
     """
     groups = [Planted(name=g["name"], kind=g["kind"], what=g["what"], accounts=frozenset(g["accounts"])) for g in truth]
     found = [
-        Found(
+        ReportedFinding(
             campaign_id=f["campaign_id"], tier=f["tier"], score=f["score"], accounts=frozenset(f["accounts"]),
             recommended=frozenset(f["recommended"]),
         )

@@ -29,7 +29,7 @@ from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.evidence.intent import FIXED_MARGIN, Prototypes, load_prototypes, margins, targets_of
 from harvestdetect.template.description import describe
 
-__all__ = ["FILES", "Group", "groups", "main", "table"]
+__all__ = ["FILES", "LabelledGroup", "groups", "main", "table"]
 
 SIZE: Final = 12
 """Texts of a group."""
@@ -87,7 +87,7 @@ PLAIN: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class LabelledGroup:
     """Texts as the accounts of one campaign, or people with one subject, would send them."""
 
     target: str | None
@@ -96,7 +96,7 @@ class Group:
     texts: tuple[str, ...]
 
 
-def groups(data: Path, half: Half) -> list[Group]:
+def groups(data: Path, half: Half) -> list[LabelledGroup]:
     """The groups of one part of the texts."""
     rng = random.Random(half)
     ordinary = {name: _by_task(data, name, half) for name in ORDINARY}
@@ -118,7 +118,7 @@ def _by_task(data: Path, name: str, half: Half) -> dict[str, list[str]]:
     return {task: sorted(texts) for task, texts in sorted(found.items())}
 
 
-def _filled(data: Path, half: Half, payloads: Iterator[str]) -> list[Group]:
+def _filled(data: Path, half: Half, payloads: Iterator[str]) -> list[LabelledGroup]:
     """A group of fillings of each template; templates that begin with the same words count once.
 
     A template without slots is put after an ordinary question.
@@ -144,32 +144,32 @@ def _filled(data: Path, half: Half, payloads: Iterator[str]) -> list[Group]:
                 texts = tuple(fill(template, payloads) for _ in range(SIZE))
             else:
                 texts = tuple(f"{next(payloads)}\n\n{template}" for _ in range(SIZE))
-            found.append(Group(target=target, source=name, texts=texts))
+            found.append(LabelledGroup(target=target, source=name, texts=texts))
     return found
 
 
-def _cut(target: str | None, source: str, tasks: Iterable[list[str]], rng: random.Random) -> list[Group]:
+def _cut(target: str | None, source: str, tasks: Iterable[list[str]], rng: random.Random) -> list[LabelledGroup]:
     """Groups of texts of one task each."""
-    found: list[Group] = []
+    found: list[LabelledGroup] = []
     for texts in tasks:
         mixed = list(texts)
         rng.shuffle(mixed)
         found += [
-            Group(target=target, source=source, texts=tuple(mixed[i : i + SIZE]))
+            LabelledGroup(target=target, source=source, texts=tuple(mixed[i : i + SIZE]))
             for i in range(0, len(mixed) - SIZE + 1, SIZE)
         ]
     rng.shuffle(found)
     return found[:PER_SOURCE]
 
 
-def named(group: Group, prototypes: Prototypes) -> tuple[str, ...]:
+def named(group: LabelledGroup, prototypes: Prototypes) -> tuple[str, ...]:
     """The targets that are named for a group, clearest first."""
     vectors = prototypes.encode([normalize(text) for text in group.texts])
     fixed = " ".join(w for w in describe(group.texts, vectors).words if w is not None)
     return tuple(t.name for t in targets_of(group.texts, prototypes, fixed=[fixed]))
 
 
-def table(found: Sequence[Group], prototypes: Prototypes) -> list[str]:
+def table(found: Sequence[LabelledGroup], prototypes: Prototypes) -> list[str]:
     """The rows of the table: one per target, then one per source of ordinary requests."""
     said = [named(group, prototypes) for group in found]
     rows = [

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from benchmarks.results import OURS, Group, Result, wilson
+from benchmarks.results import OURS, JudgedGroup, Result, wilson
 from benchmarks.scenarios import CENTRE, EVASIONS, GRID
 from benchmarks.sources import WINDOW
 
@@ -58,7 +58,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str = "g") -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _campaigns(results: Sequence[Result], scenario: str, *, part: str = "", detector: str = OURS) -> list[Group]:
+def _campaigns(results: Sequence[Result], scenario: str, *, part: str = "", detector: str = OURS) -> list[JudgedGroup]:
     return [
         g
         for r in results
@@ -70,7 +70,7 @@ def _campaigns(results: Sequence[Result], scenario: str, *, part: str = "", dete
 
 def grid_plot(results: Sequence[Result]) -> str | None:
     """Campaign recall by level of each factor, with 95 % Wilson intervals, beside account recall."""
-    panels: list[tuple[str, list[tuple[str, list[Group]]]]] = []
+    panels: list[tuple[str, list[tuple[str, list[JudgedGroup]]]]] = []
     for factor in CENTRE.levels:
         levels = [
             (level, found)
@@ -96,7 +96,7 @@ def grid_plot(results: Sequence[Result]) -> str | None:
     return _svg(PANEL * min(COLUMNS, len(panels)), top, "Recall by level of each factor", body)
 
 
-def _panel(left: float, top: float, factor: str, levels: Sequence[tuple[str, list[Group]]]) -> list[str]:
+def _panel(left: float, top: float, factor: str, levels: Sequence[tuple[str, list[JudgedGroup]]]) -> list[str]:
     """Levels from top to bottom, recall from left to right."""
     zero, one = left + LABEL, left + PANEL - 24
     first, last = top + 24, top + 24 + ROW * len(levels)

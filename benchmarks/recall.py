@@ -26,13 +26,13 @@ import msgspec
 from benchmarks.pages import write_section
 from benchmarks.planting import PlantedDump, plant, write
 from benchmarks.real_texts import START, Half, data_missing
-from benchmarks.results import COUNTED, OURS, Finding, Group, Result
+from benchmarks.results import COUNTED, OURS, Finding, JudgedGroup, Result
 from benchmarks.scenarios import PARTS, Dump, Part, dumps
 from benchmarks.sources import WINDOW, NotEnough, grammar_sources, real_sources
 from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import TIERS, Detection, Family, Tier
-from harvestdetect.simulate.evaluate import Found, Planted, Scores, evaluate, found_of
+from harvestdetect.simulate.evaluate import Planted, ReportedFinding, Scores, evaluate, found_of
 from harvestdetect.util.periods import DAY
 
 __all__ = ["Job", "jobs", "main", "run"]
@@ -158,7 +158,7 @@ def _result(
     job: Job,
     laid: PlantedDump,
     truth: Sequence[Planted],
-    found: Sequence[Found],
+    found: Sequence[ReportedFinding],
     q_values: Sequence[float | None],
     *,
     seconds: float,
@@ -191,7 +191,7 @@ def _result(
         flagged_guilty=len(flagged & guilty),
         look_alikes_urgent=scores.look_alikes_urgent,
         groups=tuple(
-            Group(
+            JudgedGroup(
                 name=row.name,
                 scenario=_scenario_of(row.name, job),
                 kind=row.kind,
@@ -217,7 +217,7 @@ def _scenario_of(group: str, job: Job) -> str:
     return names.get(group, group)
 
 
-def _finding(found: Found, q: float | None, guilty: frozenset[str]) -> Finding:
+def _finding(found: ReportedFinding, q: float | None, guilty: frozenset[str]) -> Finding:
     """A finding as it is reported; ``guilty`` are the accounts of all campaigns."""
     return Finding(
         tier=found.tier,
@@ -236,7 +236,7 @@ def _left_out(job: Job, why: str) -> Result:
     )  # fmt: skip
 
 
-def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -> Tier | None:
+def _tier_of(planted: Planted, found: Sequence[ReportedFinding], guilty: frozenset[str]) -> Tier | None:
     """The strongest tier among findings that are of a look-alike: mostly its accounts, or most of its accounts.
 
     A finding that finds a campaign and draws in an innocent account is not the look-alike's.

@@ -10,7 +10,7 @@ from typing import Final
 
 from harvestdetect.util.intervals import wilson
 
-__all__ = ["COUNTED", "OURS", "Finding", "Group", "Interval", "Result", "interval", "wilson"]
+__all__ = ["COUNTED", "OURS", "Finding", "Interval", "JudgedGroup", "Result", "interval", "wilson"]
 
 OURS: Final = "harvestdetect"
 """Name of the detector that is not a baseline."""
@@ -23,7 +23,7 @@ DRAWS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class JudgedGroup:
     """A planted group and how it was judged."""
 
     name: str
@@ -81,7 +81,7 @@ class Result:
     flagged_guilty: int = 0
     look_alikes_urgent: int = 0
     """Look-alikes that are the largest planted group of a false urgent finding."""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[JudgedGroup, ...] = ()
     findings: tuple[Finding, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     left_out: str = ""

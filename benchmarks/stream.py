@@ -42,7 +42,7 @@ from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text
-from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of
+from harvestdetect.simulate.plan import Plan, PlantedGroup, Writer, launch_of
 from harvestdetect.simulate.traffic import Account, machine_times
 from harvestdetect.state import open_state
 from harvestdetect.util.periods import DAY
@@ -189,7 +189,7 @@ def _plant(plan: Plan, scenario: Scenario, dice: np.random.Generator, words: Ran
         who = np.asarray(accounts, np.int64)[dice.permutation(np.arange(count) % wave.accounts)]
         first = plan.new_sessions(count)
         plan.add(writer, time_, who, np.arange(count, dtype=np.int64), first + np.arange(count, dtype=np.int64))
-        plan.groups.append(Group(f"{scenario.name}/{number}", "campaign", "a wave", accounts))
+        plan.groups.append(PlantedGroup(f"{scenario.name}/{number}", "campaign", "a wave", accounts))
 
 
 def _writer(form: Form, words: Random) -> Writer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from benchmarks.pages import ran_on
-from benchmarks.results import COUNTED, OURS, Group, Interval, Result, interval, wilson
+from benchmarks.results import COUNTED, OURS, Interval, JudgedGroup, Result, interval, wilson
 from benchmarks.scenarios import CENTRE, EVASIONS, GRID, LOOK_ALIKES, Scenario
 
 __all__ = ["render_parts"]
@@ -63,8 +63,8 @@ def _by_seed(results: Iterable[Result], value: Callable[[Result], float | None])
 
 def _groups(
     results: Iterable[Result],
-    keep: Callable[[Group], bool],
-    value: Callable[[Group], float | None],
+    keep: Callable[[JudgedGroup], bool],
+    value: Callable[[JudgedGroup], float | None],
     *,
     counts: bool = False,
 ) -> Interval | None:
@@ -76,11 +76,11 @@ def _groups(
     return interval(values_by_seed, counts=counts)
 
 
-def _recall(results: Iterable[Result], keep: Callable[[Group], bool]) -> Interval | None:
+def _recall(results: Iterable[Result], keep: Callable[[JudgedGroup], bool]) -> Interval | None:
     return _groups(results, keep, lambda g: float(g.found), counts=True)
 
 
-def _covered(results: Iterable[Result], keep: Callable[[Group], bool]) -> Interval | None:
+def _covered(results: Iterable[Result], keep: Callable[[JudgedGroup], bool]) -> Interval | None:
     return _groups(results, keep, lambda g: g.covered / g.accounts)
 
 
@@ -112,7 +112,7 @@ def _intervals_note(values: Iterable[Interval | None]) -> str:
     return "In brackets: " + " or ".join(HOW[how] for how in used) + f".{reason}"
 
 
-def _tiers(groups: Sequence[Group]) -> str:
+def _tiers(groups: Sequence[JudgedGroup]) -> str:
     """``urgent 2, review 1``; a dash counts those in no finding."""
     counts: dict[str, int] = {}
     for tier in ("urgent", "review", "watch", "–"):
@@ -121,15 +121,15 @@ def _tiers(groups: Sequence[Group]) -> str:
     return ", ".join(f"{tier} {n}" for tier, n in counts.items())
 
 
-def _campaigns(results: Iterable[Result], scenario: str) -> list[Group]:
+def _campaigns(results: Iterable[Result], scenario: str) -> list[JudgedGroup]:
     return [g for r in results for g in r.groups if g.kind == "campaign" and g.scenario == scenario]
 
 
-def _required(group: Group) -> bool:
+def _required(group: JudgedGroup) -> bool:
     return SCENARIOS[group.scenario].required
 
 
-def _at_share(share: float) -> Callable[[Group], bool]:
+def _at_share(share: float) -> Callable[[JudgedGroup], bool]:
     return lambda g: _required(g) and SCENARIOS[g.scenario].share == share
 
 

@@ -11,7 +11,7 @@ from benchmarks.identities import Identity
 from benchmarks.planted_campaigns import instruction_of, templates_of
 from benchmarks.real_texts import fill, fill_named, slots
 from benchmarks.scenarios import Prompt, reword
-from benchmarks.world_plan import ONE_PROMPT, Campaign
+from benchmarks.world_plan import ONE_PROMPT, WorldCampaign
 from benchmarks.world_scene import PHRASINGS, Scene, blended
 from benchmarks.world_texts import Filler, Material, sent
 
@@ -68,7 +68,7 @@ def plant_campaigns(scene: Scene, writers: Mapping[str, Writer] | None = None) -
         _plant(scene, campaign, writers[campaign.kind])
 
 
-def _plant(scene: Scene, campaign: Campaign, write: Writer) -> None:
+def _plant(scene: Scene, campaign: WorldCampaign, write: Writer) -> None:
     rng, ground = scene.rng, scene.ground
     names = [ground.open(identity) for identity in _identities(scene, campaign)]
     sent_at: list[int] = []
@@ -86,7 +86,7 @@ def _plant(scene: Scene, campaign: Campaign, write: Writer) -> None:
     ground.harvest[campaign.kind], ground.first[campaign.kind] = len(sent_at), min(sent_at)
 
 
-def _count(campaign: Campaign, rng: random.Random) -> int:
+def _count(campaign: WorldCampaign, rng: random.Random) -> int:
     if campaign.kind in ONE_PROMPT:
         return 1 + int(rng.random() < campaign.each - 1)
     if campaign.uneven:
@@ -95,7 +95,7 @@ def _count(campaign: Campaign, rng: random.Random) -> int:
     return rng.randint(max(1, round(0.7 * campaign.each)), max(1, round(1.3 * campaign.each)))
 
 
-def _span(campaign: Campaign, number: int, accounts: int) -> tuple[float, float]:
+def _span(campaign: WorldCampaign, number: int, accounts: int) -> tuple[float, float]:
     """The days on which an account harvests."""
     if campaign.kind == "rotation":
         low = campaign.start + STAGE * _stage(number, accounts)
@@ -107,7 +107,7 @@ def _stage(number: int, accounts: int) -> int:
     return number * STAGES // accounts
 
 
-def _times(scene: Scene, campaign: Campaign, count: int, low: float, high: float) -> list[int]:
+def _times(scene: Scene, campaign: WorldCampaign, count: int, low: float, high: float) -> list[int]:
     if campaign.manner == "machine":
         return scene.tempo.of("steady", count, low=low, high=high)
     if campaign.manner == "person":
@@ -115,7 +115,7 @@ def _times(scene: Scene, campaign: Campaign, count: int, low: float, high: float
     return scene.tempo.program(count, low=low, high=high)
 
 
-def _identities(scene: Scene, campaign: Campaign) -> list[Identity | None]:
+def _identities(scene: Scene, campaign: WorldCampaign) -> list[Identity | None]:
     """Ordinary identities that have some things in common, in batches that were opened together."""
     ids, rng = scene.ground.identities, scene.rng
     if ids is None:
@@ -140,13 +140,13 @@ def _identities(scene: Scene, campaign: Campaign) -> list[Identity | None]:
 # ---------------------------------------------------------------- what each kind sends
 
 
-def _bare(scene: Scene, campaign: Campaign) -> Writer:
+def _bare(scene: Scene, campaign: WorldCampaign) -> Writer:
     items = scene.items.deal(scene.items.subjects(scene.rng.choice((1, 1, 2)), alone=True))
     return lambda number, accounts: next(items)
 
 
-def _templated(count: int) -> Callable[[Scene, Campaign], Writer]:
-    def writer(scene: Scene, campaign: Campaign) -> Writer:
+def _templated(count: int) -> Callable[[Scene, WorldCampaign], Writer]:
+    def writer(scene: Scene, campaign: WorldCampaign) -> Writer:
         templates = templates_of(scene.ground, count)
         items = scene.items.deal(scene.items.subjects(2))
         return lambda number, accounts: fill(scene.rng.choice(templates), chain([next(items)], items))
@@ -154,11 +154,11 @@ def _templated(count: int) -> Callable[[Scene, Campaign], Writer]:
     return writer
 
 
-def _framework(scene: Scene, campaign: Campaign) -> Writer:
+def _framework(scene: Scene, campaign: WorldCampaign) -> Writer:
     return _defaults(scene, scene.popular)
 
 
-def _grading(scene: Scene, campaign: Campaign) -> Writer:
+def _grading(scene: Scene, campaign: WorldCampaign) -> Writer:
     return _defaults(scene, scene.grader[1])
 
 
@@ -170,12 +170,12 @@ def _defaults(scene: Scene, templates: list[str]) -> Writer:
     return lambda number, accounts: filler.prompt(scene.rng.choice(templates))
 
 
-def _harness(scene: Scene, campaign: Campaign) -> Writer:
+def _harness(scene: Scene, campaign: WorldCampaign) -> Writer:
     tasks = _over(scene.texts.people.tasks, scene.rng)
     return lambda number, accounts: sent(next(tasks), system=scene.harness)
 
 
-def _last_turn(scene: Scene, campaign: Campaign) -> Writer:
+def _last_turn(scene: Scene, campaign: WorldCampaign) -> Writer:
     instruction = instruction_of(scene.ground)
     items = scene.items.deal(scene.items.subjects(2))
     return lambda number, accounts: [
@@ -185,7 +185,7 @@ def _last_turn(scene: Scene, campaign: Campaign) -> Writer:
     ]
 
 
-def _model_reworded(scene: Scene, campaign: Campaign) -> Writer:
+def _model_reworded(scene: Scene, campaign: WorldCampaign) -> Writer:
     rng = scene.rng
     group = scene.rewordings.pop() if scene.rewordings else rng.choice(sorted(scene.texts.rewordings.values()))
     items = scene.items.deal(scene.items.subjects(2))
@@ -210,13 +210,13 @@ def _phrasing(scene: Scene) -> str:
     return scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
 
 
-def _grammar_reworded(scene: Scene, campaign: Campaign) -> Writer:
+def _grammar_reworded(scene: Scene, campaign: WorldCampaign) -> Writer:
     phrasing = _phrasing(scene)
     items = scene.items.deal(scene.items.subjects(2))
     return lambda number, accounts: reword(phrasing, scene.rng).replace("{x}", next(items))
 
 
-def _own_wording(scene: Scene, campaign: Campaign) -> Writer:
+def _own_wording(scene: Scene, campaign: WorldCampaign) -> Writer:
     """Each account has one wording of the instruction before all of its items."""
     phrasing = _phrasing(scene)
     items = scene.items.deal(scene.items.subjects(2))
@@ -230,7 +230,7 @@ def _own_wording(scene: Scene, campaign: Campaign) -> Writer:
     return write
 
 
-def _languages(scene: Scene, campaign: Campaign) -> Writer:
+def _languages(scene: Scene, campaign: WorldCampaign) -> Writer:
     every = sorted({language for one in scene.texts.parallel for language in one})
     chosen = scene.rng.sample(every, min(TONGUES, len(every)))
     pairs = [text for one in scene.texts.parallel for language, text in sorted(one.items()) if language in chosen]
@@ -238,22 +238,22 @@ def _languages(scene: Scene, campaign: Campaign) -> Writer:
     return lambda number, accounts: next(dealt)
 
 
-def _rotation(scene: Scene, campaign: Campaign) -> Writer:
+def _rotation(scene: Scene, campaign: WorldCampaign) -> Writer:
     templates = templates_of(scene.ground, STAGES)
     items = scene.items.deal(scene.items.subjects(3))
     return lambda number, accounts: fill(templates[_stage(number, accounts)], chain([next(items)], items))
 
 
-def _small(scene: Scene, campaign: Campaign) -> Writer:
+def _small(scene: Scene, campaign: WorldCampaign) -> Writer:
     """Without a template, as a rule."""
     return scene.rng.choice((_bare, _bare, _bare, _templated(1)))(scene, campaign)
 
 
-def _low_share(scene: Scene, campaign: Campaign) -> Writer:
+def _low_share(scene: Scene, campaign: WorldCampaign) -> Writer:
     return scene.rng.choice((_templated(1), _templated(2), _grammar_reworded))(scene, campaign)
 
 
-def _one_prompt(scene: Scene, campaign: Campaign) -> Writer:
+def _one_prompt(scene: Scene, campaign: WorldCampaign) -> Writer:
     """Without a template: two fixed phrases in thousands of accounts would be enough to find it."""
     return scene.rng.choice((_bare, _bare, _model_reworded, _grammar_reworded))(scene, campaign)
 
@@ -266,7 +266,7 @@ def _over(texts: list[str], rng: random.Random) -> Iterator[str]:
         yield from order
 
 
-_WRITERS: Final[Mapping[str, Callable[[Scene, Campaign], Writer]]] = {
+_WRITERS: Final[Mapping[str, Callable[[Scene, WorldCampaign], Writer]]] = {
     "bare-questions": _bare,
     "behind-framework": _framework,
     "behind-harness": _harness,

@@ -19,8 +19,8 @@ from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["plant_innocents"]
 
-MOST: Final = 90
-"""Most prompts that a developer sends with the default prompts of a framework."""
+MOST_OF_ACCOUNT: Final = 90
+"""Most prompts of one account, such as a developer who uses the default prompts of a framework."""
 _ABOUT: Final = ("{}", "{} and {}", "how to deal with {}", "{} for beginners", "the best {} of all", "{} near me")
 """Phrases that people put into a published template; words of a text fill them."""
 WHOLE: Final = (2, 25)
@@ -66,7 +66,7 @@ def _developers(scene: Scene, count: int, templates: list[str], *, mean: float, 
         own = own_instruction(material, rng)
         mine = rng.sample(templates, rng.randint(1, len(templates)))
         share = 1.0 if rng.random() < 0.6 else rng.uniform(0.4, 0.9)
-        number = min(MOST, 1 + int(rng.lognormvariate(0.0, 1.0) * 0.6 * mean))
+        number = min(MOST_OF_ACCOUNT, 1 + int(rng.lognormvariate(0.0, 1.0) * 0.6 * mean))
         for i, time in enumerate(scene.tempo.program(number)):
             default = i == 0 or rng.random() < share
             scene.send(account, time, filler.prompt(rng.choice(mine)) if default else own(material.piece(rng)))
@@ -107,7 +107,7 @@ def _popular_harness(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     for _ in range(group.accounts):
         account = scene.open(agents=scene.harness_client)
         material = scene.material()
-        number = min(MOST, 1 + int(rng.lognormvariate(0.0, 1.0) * 5))
+        number = min(MOST_OF_ACCOUNT, 1 + int(rng.lognormvariate(0.0, 1.0) * 5))
         kind = rng.choice(("person", "office", "burst"))
         for time in scene.tempo.of(kind, number, low=0, high=WINDOW):  # type: ignore[arg-type]
             piece = material.piece(rng)
@@ -257,7 +257,7 @@ def _cohort(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
         account = _person(scene) if staff is None else scene.ground.open(staff[number])
         own = Material.of(documents[trade], rng) if is_company else scene.material()
         begins = min(start + rng.expovariate(1 / min(days / 4, 1.5)), start + days - 0.3)
-        count = min(MOST, 1 + int(rng.lognormvariate(1.6, 0.8)))
+        count = min(MOST_OF_ACCOUNT, 1 + int(rng.lognormvariate(1.6, 0.8)))
         times = scene.tempo.of(habit, count, low=begins, high=start + days)  # type: ignore[arg-type]
         for i, time in enumerate(times):
             piece = own.piece(rng)
@@ -353,8 +353,8 @@ def _community(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     found = []
     for trace in rng.sample(traces, min(len(traces), group.accounts)):
         account = scene.open()
-        first = rng.randrange(max(1, len(trace) - MOST))
-        scene.ground.own(account, trace[first : first + MOST])
+        first = rng.randrange(max(1, len(trace) - MOST_OF_ACCOUNT))
+        scene.ground.own(account, trace[first : first + MOST_OF_ACCOUNT])
         found.append(account)
     return "a community with a subject of its own", found
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["CAMPAIGNS", "FIELDS", "INNOCENTS", "ONE_PROMPT", "SIGNALS", "Campaign", "Innocent", "Plan", "World", "plan"]
+__all__ = [
+    *("CAMPAIGNS", "FIELDS", "INNOCENTS", "ONE_PROMPT", "SIGNALS"),
+    *("Innocent", "Plan", "World", "WorldCampaign", "plan"),
+]
 
 World: TypeAlias = Literal["api", "adaptive"]
 Manner: TypeAlias = Literal["machine", "mixed", "person"]
@@ -86,7 +89,7 @@ CAMPAIGNS: Final[Mapping[str, Kind]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Campaign:
+class WorldCampaign:
     """A campaign of one world."""
 
     kind: str
@@ -135,7 +138,7 @@ class Plan:
 
     world: World
     rows: int
-    campaigns: tuple[Campaign, ...]
+    campaigns: tuple[WorldCampaign, ...]
     innocents: tuple[Innocent, ...]
     fields: tuple[str, ...]
     """Of :data:`FIELDS`: those that the log has."""
@@ -156,7 +159,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class InnocentGroup:
     """One kind of innocent group."""
 
     accounts: tuple[int, int]
@@ -171,37 +174,37 @@ class Group:
     """Mean number of rows that an account takes from the background."""
 
 
-INNOCENTS: Final[Mapping[World, Mapping[str, Group]]] = {
+INNOCENTS: Final[Mapping[World, Mapping[str, InnocentGroup]]] = {
     "api": {
-        "popular-framework": Group(accounts=(222, 222), adds=8),
-        "popular-harness": Group(accounts=(90, 165), adds=8),
-        "framework": Group(accounts=(14, 55), groups=(8, 12), adds=8),
-        "grader": Group(accounts=(12, 26), groups=(3, 5), adds=9),
-        "public-benchmark": Group(accounts=(12, 24), groups=(1, 3), adds=40, takes=1.5),
-        "class": Group(accounts=(22, 45), groups=(1, 3), adds=7, takes=1.5),
-        "product": Group(accounts=(60, 140), groups=(1, 2), adds=5),
-        "speakers": Group(accounts=(40, 90), adds=6),
-        "nightly": Group(accounts=(2, 8), groups=(1, 2), chance=0.9, adds=45),
-        "queue": Group(accounts=(12, 24), chance=0.9, adds=18),
-        "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
-        "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
-        "cohort": Group(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
+        "popular-framework": InnocentGroup(accounts=(222, 222), adds=8),
+        "popular-harness": InnocentGroup(accounts=(90, 165), adds=8),
+        "framework": InnocentGroup(accounts=(14, 55), groups=(8, 12), adds=8),
+        "grader": InnocentGroup(accounts=(12, 26), groups=(3, 5), adds=9),
+        "public-benchmark": InnocentGroup(accounts=(12, 24), groups=(1, 3), adds=40, takes=1.5),
+        "class": InnocentGroup(accounts=(22, 45), groups=(1, 3), adds=7, takes=1.5),
+        "product": InnocentGroup(accounts=(60, 140), groups=(1, 2), adds=5),
+        "speakers": InnocentGroup(accounts=(40, 90), adds=6),
+        "nightly": InnocentGroup(accounts=(2, 8), groups=(1, 2), chance=0.9, adds=45),
+        "queue": InnocentGroup(accounts=(12, 24), chance=0.9, adds=18),
+        "study": InnocentGroup(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
+        "public-template": InnocentGroup(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
+        "cohort": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
     },
     "adaptive": {
-        "popular-harness": Group(accounts=(90, 165), takes=7),
-        "popular-framework": Group(accounts=(222, 222), takes=7),
-        "viral": Group(accounts=(60, 240), adds=1, takes=7),
-        "greetings": Group(accounts=(100, 300), takes=7),
-        "product": Group(accounts=(50, 120), groups=(1, 2), takes=10),
-        "scaffold": Group(accounts=(40, 120), groups=(1, 2), chance=0.9, takes=10),
-        "class": Group(accounts=(22, 45), groups=(1, 2), adds=7, takes=1.5),
-        "launch-day": Group(accounts=(80, 200), chance=0.7, adds=2.5, takes=7),
-        "public-benchmark": Group(accounts=(10, 20), groups=(1, 2), adds=40, takes=1.5),
-        "speakers": Group(accounts=(40, 90), adds=6),
-        "community": Group(accounts=(40, 90), chance=0.9, adds=20),
-        "study": Group(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
-        "public-template": Group(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
-        "cohort": Group(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
+        "popular-harness": InnocentGroup(accounts=(90, 165), takes=7),
+        "popular-framework": InnocentGroup(accounts=(222, 222), takes=7),
+        "viral": InnocentGroup(accounts=(60, 240), adds=1, takes=7),
+        "greetings": InnocentGroup(accounts=(100, 300), takes=7),
+        "product": InnocentGroup(accounts=(50, 120), groups=(1, 2), takes=10),
+        "scaffold": InnocentGroup(accounts=(40, 120), groups=(1, 2), chance=0.9, takes=10),
+        "class": InnocentGroup(accounts=(22, 45), groups=(1, 2), adds=7, takes=1.5),
+        "launch-day": InnocentGroup(accounts=(80, 200), chance=0.7, adds=2.5, takes=7),
+        "public-benchmark": InnocentGroup(accounts=(10, 20), groups=(1, 2), adds=40, takes=1.5),
+        "speakers": InnocentGroup(accounts=(40, 90), adds=6),
+        "community": InnocentGroup(accounts=(40, 90), chance=0.9, adds=20),
+        "study": InnocentGroup(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
+        "public-template": InnocentGroup(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
+        "cohort": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
     },
 }
 """Innocent groups of each world. ``adds`` and ``takes`` are estimates that set the size of the background."""
@@ -240,7 +243,7 @@ def plan(world: World, *, rows: int, seed: str, metadata: bool = True, crowd: in
     )  # fmt: skip
 
 
-def _campaign(name: str, world: World, scale: float, rng: random.Random) -> Campaign:
+def _campaign(name: str, world: World, scale: float, rng: random.Random) -> WorldCampaign:
     kind = CAMPAIGNS[name]
 
     def varied(size: float) -> float:
@@ -250,7 +253,7 @@ def _campaign(name: str, world: World, scale: float, rng: random.Random) -> Camp
     manners: tuple[Manner, ...] = ("person",) if world == "adaptive" else ("machine", "machine", "mixed", "person")
     manner = "person" if name == "human-tempo" else rng.choice(manners)
     uneven = rng.uniform(0.4, 1.0) if world == "adaptive" else rng.choice((0.0, 0.0, 0.3, 0.7))
-    return Campaign(
+    return WorldCampaign(
         kind=name,
         what=kind.what,
         accounts=max(LEAST, round(varied(kind.accounts) * scale)),

@@ -24,7 +24,7 @@ PEOPLE: Final = 0.15
 """Share of the background rows of an API's log that people wrote in a chat."""
 REAL_PROMPT: Final = 0.25
 """Share of the programs whose prompt is a real template rather than made of clauses."""
-MOST: Final = 120
+MOST_ROWS: Final = 120
 """Most rows of one background program."""
 
 
@@ -195,7 +195,7 @@ def open_scene(plan: Plan, texts: WorldSources, *, half: Half, seed: str, metada
     rng = random.Random(f"{plan.world}-{seed}-scene")
     tempo = Tempo(texts.times, rng)
     if plan.world == "api":
-        people = [trace for trace in texts.people.accounts if len(trace) <= MOST]
+        people = [trace for trace in texts.people.accounts if len(trace) <= MOST_ROWS]
         rng.shuffle(people)
         texts.people.accounts = [
             *up_to(people, round(PEOPLE * plan.background)),
@@ -249,7 +249,7 @@ def _programs(texts: WorldSources, tempo: Tempo, rng: random.Random, rows: int) 
     real = iter(texts.own_prompts)
     domains = sorted(texts.documents)
     while rows > 0:
-        count = min(MOST, 1 + int(rng.lognormvariate(1.5, 1.3)))
+        count = min(MOST_ROWS, 1 + int(rng.lognormvariate(1.5, 1.3)))
         material = Material.of(texts.documents[rng.choice(domains)], rng)
         template = next(real, None) if rng.random() < REAL_PROMPT else None
         write = own_instruction(material, rng)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from benchmarks.world_plan import CAMPAIGNS, ONE_PROMPT
-from harvestdetect.simulate.evaluate import Found, Planted, evaluate
+from harvestdetect.simulate.evaluate import Planted, ReportedFinding, evaluate
 
 __all__ = ["PART", "PURE", "Sums", "compared", "score", "tables"]
 
@@ -51,7 +51,7 @@ def score(scanned: Mapping[str, Any], truth: Sequence[Planted], *, world: str, s
     """
     candidates = [(frozenset(c["accounts"]), c) for c in scanned["candidates"]]
     found = [
-        Found(
+        ReportedFinding(
             campaign_id=f["campaign_id"], tier=f["tier"], score=f["score"], accounts=frozenset(f["accounts"]),
             recommended=frozenset(f["recommended"]),
         )
@@ -154,14 +154,14 @@ def _judged(kinds: Sequence[Result]) -> Result:
     }
 
 
-def _ranking_of_others(found: Sequence[Found], truth: Sequence[Planted]) -> float | None:
+def _ranking_of_others(found: Sequence[ReportedFinding], truth: Sequence[Planted]) -> float | None:
     """The average precision of the ranking without campaigns of one prompt an account, and without their findings."""
     apart = frozenset[str]().union(*(g.accounts for g in truth if g.name in ONE_PROMPT))
     left = [f for f in found if 2 * len(f.accounts & apart) < len(f.accounts)]
     return evaluate(left, [g for g in truth if g.name not in ONE_PROMPT]).ranking_average_precision
 
 
-def _flagged(found: Sequence[Found], groups: Sequence[Planted]) -> Result:
+def _flagged(found: Sequence[ReportedFinding], groups: Sequence[Planted]) -> Result:
     """The recall of accounts by findings at urgent or review."""
     flagged = frozenset[str]().union(*(f.accounts for f in found if f.tier in ("urgent", "review")))
     guilty = frozenset[str]().union(*(g.accounts for g in groups))

@@ -19,13 +19,13 @@ from harvestdetect.settings import Settings, settings_of
 from harvestdetect.signatures.matching import Shared
 from harvestdetect.stages.plan import load_references
 from harvestdetect.stages.reading import read_corpus
-from harvestdetect.stages.values import Source
+from harvestdetect.stages.values import DumpSource
 
 __all__ = ["detect", "estimated"]
 
 
 def detect(
-    source: Source | Given,
+    source: DumpSource | Given,
     *,
     settings: Settings | None = None,
     progress: Progress | bool | None = None,
@@ -85,7 +85,7 @@ def detect(
     ).detection
 
 
-def estimated(source: Source | Given, *, settings: Settings | None = None) -> Detection:
+def estimated(source: DumpSource | Given, *, settings: Settings | None = None) -> Detection:
     """Reads prompts and estimates the memory that :func:`detect` would need; nothing is compared.
 
     Args:

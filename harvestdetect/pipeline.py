@@ -23,7 +23,7 @@ from harvestdetect.stages.judging import judge
 from harvestdetect.stages.measuring import measure
 from harvestdetect.stages.plain import PLAIN
 from harvestdetect.stages.plan import ScanPlan, families_left_out, load_references
-from harvestdetect.stages.values import Source
+from harvestdetect.stages.values import DumpSource
 
 __all__ = ["Scan", "run_scan"]
 
@@ -38,7 +38,7 @@ class Scan:
 
 
 def run_scan(
-    source: Source,
+    source: DumpSource,
     context: Context,
     *,
     leave_out: Sequence[Family] = (),

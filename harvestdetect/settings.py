@@ -39,7 +39,7 @@ _REPORT_CHARACTERS: Final = 400
 """Most characters of ``report_url``."""
 _REPORT_HEAD: Final = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?=[/?#]|$)")
 _REPORT_REST: Final = re.compile(r"(?:[/?#][A-Za-z0-9._~:/?#@!$&'()+,;=%-]*)?")
-_MOST: Final = 2**31 - 1
+_LARGEST_COUNT: Final = 2**31 - 1
 """Largest value of a setting that is counted in 32 bits, such as rows, accounts and bytes of a line."""
 
 
@@ -188,16 +188,16 @@ class Settings:
         self._one_of("engine", ENGINES)
         self._one_of("device", ("auto", "cpu", "cuda", "mps"))
         for name, low, high in (
-            ("max_line_bytes", 1_000, _MOST),
+            ("max_line_bytes", 1_000, _LARGEST_COUNT),
             ("max_expansion", 1.0, None),
             ("segment_characters", 40, 100_000),
             ("max_windows", 0, 1_000),
             ("batch_size", 1, 65_536),
             ("k", 2, 1_000),
-            ("exact_below", 1, _MOST),
+            ("exact_below", 1, _LARGEST_COUNT),
             ("min_samples", 1, 1_000),
             ("min_cluster_size", 2, 1_000_000),
-            ("min_accounts", 2, _MOST),
+            ("min_accounts", 2, _LARGEST_COUNT),
             ("threads", 0, 1_024),
             ("workers", 0, 1_024),
             ("memory_gb", 0.25, None),

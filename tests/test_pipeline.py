@@ -21,12 +21,9 @@ import pytest
 
 from harvestdetect import Prompt, Settings, detect, read_dumps
 from harvestdetect.context import open_context
-from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
-from harvestdetect.errors import InputError, SettingsError, UsageError
+from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection
+from harvestdetect.errors import SettingsError, UsageError
 from harvestdetect.evidence.measures import MEASURES
-from harvestdetect.judge.calibration import Half, fit_calibration
-from harvestdetect.judge.calibration_file import save_calibration
-from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import judge_candidates
 from harvestdetect.pipeline import run_scan
@@ -34,11 +31,10 @@ from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
 from harvestdetect.template import description as template
-from harvestdetect.util.files import file_digest
+from tests.stages.making import T0, people
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
-T0 = 1_772_323_200
 ROWS = 6_000
 """Of the small dump."""
 
@@ -98,31 +94,6 @@ def batches_of_rows(rows: pa.Table, order: Sequence[int], cuts: int) -> Iterator
 def with_parts(rows: pa.Table, change: Callable[[str], str]) -> pa.Table:
     parts = [[change(text) for text in messages] for messages in rows["parts"].to_pylist()]
     return rows.set_column(rows.schema.get_field_index("parts"), PROMPT_SCHEMA.field("parts"), pa.array(parts))
-
-
-def people(count: int = 60, each: int = 4, *, seed: int = 0) -> list[Prompt]:
-    """A small background: every account writes words of its own, at hours of its own."""
-    rng = random.Random(seed)
-    words = [
-        "river",
-        "engine",
-        "poem",
-        "tax",
-        "vector",
-        "bread",
-        "orbit",
-        "ledger",
-        "violin",
-        "glacier",
-        "seed",
-    ]
-    found = []
-    for a in range(count):
-        own = rng.choices(words, k=3)
-        for _ in range(each):
-            text = " ".join(rng.choices(own + rng.choices(words, k=4), k=rng.randrange(4, 14)))
-            found.append(Prompt(account=f"person {a}", prompt=text, time=T0 + rng.randrange(20 * 86_400)))
-    return found
 
 
 def missed(scores: Scores) -> set[str]:
@@ -623,14 +594,7 @@ def test_hostile_texts_pass_through(fast: Settings) -> None:
     assert detection_from_json(detection_json(found)) == found
 
 
-def test_anything_but_prompts_is_an_error(fast: Settings) -> None:
-    with pytest.raises(UsageError, match=r"^source must be paths, a table, rows .* its first item is the number 3"):
-        detect([3], settings=fast)  # type: ignore[list-item]
-    with pytest.raises(InputError, match="no such file: a text"):
-        detect(["a text"], settings=fast)
-
-
-# ---------------------------------------------------------------- families left out, calibrated scans
+# ---------------------------------------------------------------- families left out, progress
 
 
 def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
@@ -664,45 +628,6 @@ def test_families_to_leave_out_are_a_list_of_texts(fast: Settings, names: Any) -
         detect([], settings=fast, leave_out=names)
 
 
-def test_a_calibrated_scan_names_the_file_by_its_digest(fast: Settings, tmp_path: Path) -> None:
-    benign = run_scan(people(), open_context(fast))
-    half = Half(candidates=benign.measured, prompts=120)
-    file = tmp_path / "benign.json"
-    save_calibration(
-        fit_calibration(
-            benign.detection,
-            benign.measured,
-            [half, half],
-            ledger=shipped_ledger(),
-            settings=fast,
-            created="2026-01-01T00:00:00Z",
-        ),
-        file,
-    )
-    found = detect(people(seed=1), settings=fast.replace(calibration=file)).calibration
-    assert (found["file"], found["sha256"]) == (str(file), file_digest(file))
-    assert found["created"] == "2026-01-01T00:00:00Z"
-    assert set(found["expected_findings"]) == set(TIERS)
-
-
-# ---------------------------------------------------------------- rejects, progress, notes
-
-
-def test_rejects_are_counted_and_kept(fast: Settings) -> None:
-    reject = Reject(file="dump.jsonl", line=3, byte=40, reason="not JSON")
-    empty = pa.RecordBatch.from_pylist([], PROMPT_SCHEMA)
-    found = detect([Batch(prompts=empty, rejects=(reject,) * 3), Batch(prompts=empty)], settings=fast)
-    assert found.counts["rejects"] == 3
-    assert found.rejects == (reject,) * 3
-
-
-def test_prompts_in_memory_without_account_are_rejects(fast: Settings) -> None:
-    found = detect([*people(30), Prompt(account="", prompt="lost")], settings=fast)
-    assert found.counts["rejects"] == 1
-    assert found.rejects[0].line == 121
-    assert found.counts["prompts"] == 120
-
-
 def test_progress_and_notes_are_told(cache: Path) -> None:
     seen: dict[str, list[int]] = {}
 
@@ -718,40 +643,3 @@ def test_progress_and_notes_are_told(cache: Path) -> None:
     detect(people(), settings=Settings(encoder="fast", cache=cache), progress=progress)
     assert {"wording", "neighbours", "evidence"} <= set(seen)
     assert all(total == done for total, done in seen.values())
-
-
-# ---------------------------------------------------------------- the meaning view and its cache
-
-
-@pytest.fixture
-def own_cache(cache: Path, tmp_path: Path, fast: Settings) -> Path:
-    """A vector cache of its own, with the models that are made already."""
-    detect([Prompt(account="a", prompt="one"), Prompt(account="b", prompt="two")], settings=fast)
-    if (cache / "models").is_dir():
-        shutil.copytree(cache / "models", tmp_path / "cache" / "models")
-    return tmp_path / "cache"
-
-
-def test_vectors_from_the_cache_give_the_same_findings(own_cache: Path) -> None:
-    sent = people(12) + [
-        Prompt(account=f"ring {i % 12}", prompt=f"Grade answer {i} from one to ten, item {i}.", time=T0 + 977 * i)
-        for i in range(48)
-    ]
-    settings = Settings(encoder="full", cache=own_cache)
-    first = detect(sent, settings=settings)
-    written = {p: p.read_bytes() for p in own_cache.rglob("*.parquet")}
-    assert written
-    second = detect(random.Random(0).sample(sent, len(sent)), settings=settings)
-    assert first.findings == second.findings
-    assert set(first.models) == {"wording", "meaning"}
-    assert {p: p.read_bytes() for p in own_cache.rglob("*.parquet")} == written
-
-
-@pytest.mark.parametrize("budget", [0.0, 600.0])
-def test_auto_embeds_what_the_budget_allows_and_says_so(cache: Path, budget: float) -> None:
-    notes: list[str] = []
-    settings = Settings(encoder="auto", auto_budget_seconds=budget, use_cache=False, cache=cache)
-    found = detect(people(10), settings=settings, notes=notes.append)
-    assert found.counts["prompts"] == 40
-    assert [n for n in notes if n.startswith("encoder auto: wording ")]
-    assert found.notes == tuple(notes)

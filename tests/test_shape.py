@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PACKAGE: Final = ROOT / "harvestdetect"
+FOLDERS: Final = ("harvestdetect", "benchmarks")
+"""The package, and the programs that measure it."""
 
 FUNCTION_LINES: Final = 60
 """Most lines of a function, from ``def`` to its end, docstring included."""
@@ -120,17 +121,18 @@ def offences(module: str, source: str) -> Iterator[str]:
 
 
 def all_offences() -> list[str]:
-    """The offences of every module of the package."""
+    """The offences of every module of the package and of the benchmarks."""
     return [
         offence
-        for file in sorted(PACKAGE.rglob("*.py"))
+        for folder in FOLDERS
+        for file in sorted((ROOT / folder).rglob("*.py"))
         for offence in offences(module_name(file), file.read_text(encoding="utf-8"))
     ]
 
 
 def module_name(file: Path) -> str:
-    """The dotted name of a module below the package."""
-    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+    """The dotted name of a module."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
 
 def test_the_code_keeps_its_shape() -> None:

@@ -17,7 +17,7 @@ from harvestdetect.dump.values.times import seconds
 from harvestdetect.embed.encoders import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import UsageError
 from harvestdetect.settings import Settings
-from harvestdetect.simulate.evaluate import Found
+from harvestdetect.simulate.evaluate import ReportedFinding
 from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Ints32, pairs, unit
 from harvestdetect.util.texts import write_texts
 
@@ -80,7 +80,7 @@ class Baseline:
     def _missing(self) -> list[str]:
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
 
-    def __call__(self, rows: Sequence[Row], *, seed: int = 0) -> list[Found]:
+    def __call__(self, rows: Sequence[Row], *, seed: int = 0) -> list[ReportedFinding]:
         """The findings, highest score first.
 
         Args:
@@ -94,13 +94,13 @@ class Baseline:
         if missing := self._missing():
             raise UsageError(f"the baseline {self.name} needs {', '.join(missing)}, which is not installed")
         traffic = traffic_of(rows)
-        found: dict[str, Found] = {}
+        found: dict[str, ReportedFinding] = {}
         for suspects in self.find(traffic, seed) if traffic.texts else ():
             ids = sorted(traffic.accounts[a] for a in suspects.accounts.tolist())
             key = f"{self.name}-{_digest(chr(0).join(ids))[:6].hex()}"
             if key not in found or found[key].score < suspects.score:
                 members = frozenset(ids)
-                found[key] = Found(
+                found[key] = ReportedFinding(
                     campaign_id=key, tier="review", score=suspects.score, accounts=members, recommended=members
                 )
         return sorted(found.values(), key=lambda f: (-f.score, f.campaign_id))

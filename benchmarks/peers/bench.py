@@ -17,7 +17,7 @@ import msgspec
 from benchmarks.peers.methods import Peer
 from benchmarks.peers.processes import EMBEDDINGS, THREADS, Done, Task, Used, steps_file, watched
 from benchmarks.results import COUNTED, OURS
-from harvestdetect.simulate.evaluate import Found, Scores, evaluate, read_findings, read_truth
+from harvestdetect.simulate.evaluate import ReportedFinding, Scores, evaluate, read_findings, read_truth
 
 __all__ = ["NOTHING", "Bench", "Embedded", "Outcome", "State", "embed", "how_it_ended", "measure"]
 
@@ -182,7 +182,7 @@ def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
     return replace(outcome, texts=texts, findings=len(found), scores=evaluate(found, read_truth(bench.folder)))
 
 
-def _scan(bench: Bench) -> tuple[Used, list[Found], tuple[State, str] | None]:
+def _scan(bench: Bench) -> tuple[Used, list[ReportedFinding], tuple[State, str] | None]:
     """A scan by the command of the package, without vectors of an earlier scan."""
     out = bench.work / OURS
     shutil.rmtree(out, ignore_errors=True)

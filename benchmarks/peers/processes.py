@@ -25,7 +25,7 @@ from benchmarks.baselines import traffic as traffic_tools
 from benchmarks.baselines.traffic import MIN_ACCOUNTS, Baseline, Suspects, Traffic, traffic_of
 from benchmarks.peers.methods import PEERS, Given
 from harvestdetect.errors import UsageError
-from harvestdetect.simulate.evaluate import Found
+from harvestdetect.simulate.evaluate import ReportedFinding
 from harvestdetect.util.arrays import Floats32
 
 __all__ = ["EMBEDDINGS", "THREADS", "Done", "Task", "Used", "run_task", "steps_file", "watched"]
@@ -74,7 +74,7 @@ class Task:
 class Done:
     """The result of a process."""
 
-    found: list[Found] = field(default_factory=list)
+    found: list[ReportedFinding] = field(default_factory=list)
     texts: int = 0
     vectors: str = ""
     """File of the embeddings."""

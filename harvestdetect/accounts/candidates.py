@@ -27,7 +27,7 @@ from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.engines.engine import Engine, lots, map_in_order
 from harvestdetect.engines.loop import Loop
 from harvestdetect.engines.sharing import Shared
-from harvestdetect.template.clusters import Source, described
+from harvestdetect.template.clusters import ClusterSource, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
@@ -98,7 +98,7 @@ def with_groups(
     texts: Sequence[Campaign],
     groups: Sequence[AccountGroup],
     refined: Refined,
-    source: Source,
+    source: ClusterSource,
     *,
     volume: Ints32,
     near: Near,
@@ -126,7 +126,7 @@ def with_groups(
 def with_candidates(
     groups: Sequence[AccountGroup],
     refined: Refined,
-    source: Source,
+    source: ClusterSource,
     *,
     volume: Ints32,
     engine: Engine | None = None,
@@ -256,12 +256,12 @@ class _Overlaps:
         return [one for one in found if one is not None], left
 
 
-def _clusters_of(source: Shared[Source], groups: Sequence[AccountGroup]) -> list[list[_Cluster]]:
+def _clusters_of(source: Shared[ClusterSource], groups: Sequence[AccountGroup]) -> list[list[_Cluster]]:
     """The clusters of some groups; it runs on an engine."""
     return [_clusters(group, source.value()) for group in groups]
 
 
-def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
+def _clusters(group: AccountGroup, source: ClusterSource) -> list[_Cluster]:
     """The prompts of a group, by template; those of no template are one cluster if enough accounts sent them.
 
     Of a group around seeds nothing is left out: a person asked for all of it.
@@ -286,7 +286,7 @@ def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
     return found
 
 
-def _assigned(prompts: Ints32, source: Source) -> Assigned:
+def _assigned(prompts: Ints32, source: ClusterSource) -> Assigned:
     """Prompts as a cluster of their whole parts."""
     start = source.parts.start
     segments = unique(source.parts.segment[ranges(start[prompts], start[prompts + 1] - start[prompts])])

@@ -20,7 +20,7 @@ from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_o
 from harvestdetect.campaign.form import joined
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
@@ -48,7 +48,7 @@ def chains(
     campaigns: Sequence[Campaign],
     small: Sequence[AccountGroup],
     refined: Refined,
-    source: Source,
+    source: ClusterSource,
     *,
     volume: Ints32,
     seed: int,

@@ -19,7 +19,7 @@ from harvestdetect.data import Campaign, Corpus
 from harvestdetect.engines.engine import Engine
 from harvestdetect.engines.loop import Loop
 from harvestdetect.engines.sharing import Shared
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Ints32
@@ -34,7 +34,7 @@ TASKS: Final = 3
 def with_accounts(
     texts: Sequence[Campaign],
     refined: Refined,
-    source: Source,
+    source: ClusterSource,
     *,
     volume: Ints32,
     fields: AccountFields,
@@ -69,7 +69,9 @@ def with_accounts(
     engine = engine or Loop()
     columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
     engine.share(corpus)
-    known = _Work(corpus=corpus, columns=columns, fields=fields, least=least, fdr=fdr, link_log_p=link_log_p, seed=seed)
+    known = _CandidateInputs(
+        corpus=corpus, columns=columns, fields=fields, least=least, fdr=fdr, link_log_p=link_log_p, seed=seed
+    )
     del columns
     work = engine.share(known)
     each = threads if engine.workers == 1 else max(1, (threads or cores()) // TASKS)
@@ -90,7 +92,7 @@ def with_accounts(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _CandidateInputs:
     """What the tasks of an engine have in common."""
 
     corpus: Corpus
@@ -120,17 +122,17 @@ class _Linked:
     groups: list[AccountGroup]
 
 
-def _by_account(work: Shared[_Work], threads: int) -> _Layer:
+def _by_account(work: Shared[_CandidateInputs], threads: int) -> _Layer:
     """The groups of alike accounts; it runs on an engine."""
     return _layer(work.value(), account_profiles, threads)
 
 
-def _by_topic(work: Shared[_Work], threads: int) -> _Layer:
+def _by_topic(work: Shared[_CandidateInputs], threads: int) -> _Layer:
     """The groups of accounts that are alike in a topic; it runs on an engine."""
     return _layer(work.value(), topic_profiles, threads)
 
 
-def _layer(work: _Work, profiles_of: Callable[..., Profiles], threads: int) -> _Layer:
+def _layer(work: _CandidateInputs, profiles_of: Callable[..., Profiles], threads: int) -> _Layer:
     few = MIN_SAMPLE if work.least > MIN_SAMPLE else None
     profiles = profiles_of(work.columns, min_accounts=work.least, few=few)
     found = alike(profiles, work.columns, min_accounts=work.least, few=few, threads=threads, seed=work.seed)
@@ -138,7 +140,7 @@ def _layer(work: _Work, profiles_of: Callable[..., Profiles], threads: int) -> _
     return _Layer(nearest=nearest, groups=found.groups, small=found.small)
 
 
-def _by_values(work: Shared[_Work]) -> _Linked:
+def _by_values(work: Shared[_CandidateInputs]) -> _Linked:
     """The groups of accounts that share rare values or sign-ups; it runs on an engine."""
     known = work.value()
     links = links_between(known.corpus, known.fields)

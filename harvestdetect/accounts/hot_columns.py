@@ -37,7 +37,7 @@ SHUFFLES: Final = 20
 """Times that the texts are shuffled."""
 AT_ONCE: Final = 1_024
 """Accounts that are compared at a time."""
-FEW: Final = 8
+SHUFFLED_TOGETHER: Final = 8
 """Texts are shuffled among all accounts with fewer prompts, of which a campaign may be many with one; beyond, among
 those that sent about as many. Chosen."""
 MOST_COLUMNS: Final = 2_000
@@ -177,7 +177,7 @@ def _disjoint(has: Any, first: Ints, second: Ints) -> Ints:
 
 def _shuffled(everybody: Ints, linked: Ints, sent: Ints, rng: np.random.Generator) -> Ints:
     """Whose texts each account gets: those of another linked account that sent about as many."""
-    kind = np.log2(np.maximum(sent[linked], FEW - 1)).astype(np.int64)
+    kind = np.log2(np.maximum(sent[linked], SHUFFLED_TOGETHER - 1)).astype(np.int64)
     texts = everybody.copy()
     by_kind = np.argsort(kind, kind="stable")
     mixed = np.lexsort((rng.random(len(linked)), kind))

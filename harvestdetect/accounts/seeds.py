@@ -23,7 +23,7 @@ from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import InputError
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.util.arrays import Bools, Floats32, Ints, Ints32, unique, unit
 from harvestdetect.util.small_files import small_bytes, small_text
 
@@ -109,7 +109,7 @@ def _seed(line: str, where: str) -> tuple[str, str]:
 
 
 def seed_group(
-    seeds: Seeds, source: Source, vectors_of_texts: Floats32, *, neighbors: Neighbors, kin: Kin
+    seeds: Seeds, source: ClusterSource, vectors_of_texts: Floats32, *, neighbors: Neighbors, kin: Kin
 ) -> SeedGroup:
     """The accounts and prompts that seeds lead to.
 
@@ -140,7 +140,7 @@ def seed_group(
     return SeedGroup(group=AccountGroup(way="seed", accounts=accounts, prompts=rows), sentence=about)
 
 
-def _near_texts(source: Source, wanted: Floats32) -> Bools:
+def _near_texts(source: ClusterSource, wanted: Floats32) -> Bools:
     """Which prompts have a segment near one of some vectors: bool[p]."""
     corpus = source.corpus
     near = np.zeros(len(corpus.digest), bool)
@@ -152,7 +152,7 @@ def _near_texts(source: Source, wanted: Floats32) -> Bools:
     return found
 
 
-def _in_common(given: Ints32, source: Source, neighbors: Neighbors, kin: Kin) -> Bools:
+def _in_common(given: Ints32, source: ClusterSource, neighbors: Neighbors, kin: Kin) -> Bools:
     """Which prompts some accounts and those most alike have in common: bool[p].
 
     A prompt counts if another one of these accounts sent the same segment or a near one. Where the given accounts have

@@ -38,7 +38,7 @@ from harvestdetect.util.escape import json_text, visible
 
 __all__ = ["digest_event", "digest_key", "digest_line", "digest_message", "digest_record", "digest_size"]
 
-_MOST: Final = 50
+_MOST_ALERTS: Final = 50
 """Most alerts in a digest: Slack allows 50 blocks, PagerDuty 512 kB."""
 _MOST_IN_SYSLOG: Final = 10
 """Most alerts in a digest for syslog, where a message has 2,048 bytes."""
@@ -50,7 +50,7 @@ _CHANGE: Final = 200
 """Longest sentence about a change, in characters."""
 _TITLE: Final = 160
 """Longest title of a finding, in characters."""
-_EXCERPT: Final = 200
+_DIGEST_EXCERPT: Final = 200
 """Longest excerpt of a template, in characters."""
 _LINE: Final = 200
 """Longest summary in a line for Slack, in UTF-16 units."""
@@ -70,7 +70,7 @@ def digest_size(kind: str) -> int:
     Args:
         kind: type of the channel, such as ``slack``.
     """
-    return _MOST_IN_SYSLOG if kind == "syslog" else _MOST
+    return _MOST_IN_SYSLOG if kind == "syslog" else _MOST_ALERTS
 
 
 def digest_key(channel: str, keys: Sequence[str]) -> str:
@@ -120,7 +120,7 @@ def _entry(record: Mapping[str, Any]) -> dict[str, Any]:
     if "title" in record:
         entry["title"] = shortened(record["title"], _TITLE)
     if "excerpt" in record:
-        entry["excerpt"] = shortened(record["excerpt"], _EXCERPT)
+        entry["excerpt"] = shortened(record["excerpt"], _DIGEST_EXCERPT)
     return entry
 
 

@@ -81,7 +81,7 @@ WORDED: Final = ("title", "excerpt")
 """Fields of a record with words of prompts."""
 TITLE: Final = 300
 """Longest title of a finding in a record, in characters."""
-EXCERPT: Final = 2_000
+RECORD_EXCERPT: Final = 2_000
 """Longest excerpt of a template in a record, in characters."""
 REPORT: Final = 1_000
 """Longest address of a report in a record, in characters."""
@@ -145,7 +145,7 @@ def alert_record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any
         "run_started": iso_time(alert.run_started),
         "report": None if alert.report is None else shortened(alert.report, REPORT),
     }
-    texts = {"title": shortened(alert.title, TITLE), "excerpt": shortened(alert.excerpt, EXCERPT)}
+    texts = {"title": shortened(alert.title, TITLE), "excerpt": shortened(alert.excerpt, RECORD_EXCERPT)}
     return record | {name: text for name, text in texts.items() if text and include_text}
 
 

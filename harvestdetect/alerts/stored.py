@@ -22,7 +22,7 @@ _DAMAGED: Final = (
 T = TypeVar("T")
 
 
-class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
+class _CampaignFields(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of every stored alert on a campaign, see :func:`harvestdetect.alerts.render.alert_record`."""
 
     key: str
@@ -45,23 +45,23 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     probability: str | None = None
 
 
-class _New(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="new"):
+class _New(_CampaignFields, frozen=True, kw_only=True, tag_field="kind", tag="new"):
     pass
 
 
-class _Back(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="back"):
+class _Back(_CampaignFields, frozen=True, kw_only=True, tag_field="kind", tag="back"):
     pass
 
 
-class _Changed(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="changed"):
+class _Changed(_CampaignFields, frozen=True, kw_only=True, tag_field="kind", tag="changed"):
     pass
 
 
-class _Standing(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="standing"):
+class _Standing(_CampaignFields, frozen=True, kw_only=True, tag_field="kind", tag="standing"):
     pass
 
 
-class _Resolved(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="resolved"):
+class _Resolved(_CampaignFields, frozen=True, kw_only=True, tag_field="kind", tag="resolved"):
     pass
 
 

@@ -14,7 +14,7 @@ from harvestdetect.cli.options import output_option, quiet_option, reading_optio
 from harvestdetect.errors import InputError
 
 if TYPE_CHECKING:
-    from harvestdetect.data import Reading, SourceFile
+    from harvestdetect.data import FileReading, SourceFile
     from harvestdetect.dump.inspection import Inspection
 
 __all__ = ["inspect"]
@@ -101,7 +101,7 @@ def _file_lines(file: SourceFile) -> Iterator[str]:
     yield f"  {_plural(file.rows, 'prompt')}, {_plural(file.rejects, 'reject')}" + _left_out(reading)
 
 
-def _column_rows(reading: Reading) -> Iterator[tuple[str, str, str]]:
+def _column_rows(reading: FileReading) -> Iterator[tuple[str, str, str]]:
     """Field, column, and what else is known of it."""
     for field, column in reading.columns.items():
         notes = []
@@ -114,7 +114,7 @@ def _column_rows(reading: Reading) -> Iterator[tuple[str, str, str]]:
         yield field, column, "; ".join(notes)
 
 
-def _left_out(reading: Reading | None) -> str:
+def _left_out(reading: FileReading | None) -> str:
     if reading is None:
         return ""
     parts = [f"{count:,} {kind}" for kind, count in reading.left_out.items()]

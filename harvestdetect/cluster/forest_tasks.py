@@ -36,7 +36,7 @@ def worth_sending(points: int, engine: Engine) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _ForestInputs:
     """What the tasks of an engine have in common."""
 
     neighbors: Neighbors
@@ -63,14 +63,14 @@ def forest_on(
     n, k = neighbors.index.shape
     engine.share(neighbors)  # once for all trees of the view
     work = engine.share(
-        _Work(neighbors=neighbors, core=core, by_shared_neighbors=by_shared_neighbors, floor=floor, cap=cap)
+        _ForestInputs(neighbors=neighbors, core=core, by_shared_neighbors=by_shared_neighbors, floor=floor, cap=cap)
     )
     size = max(1, min(EDGES_PER_TASK // max(k, 1), -(-n // (TASKS_PER_WORKER * engine.workers))))
     ranges = [(start, min(start + size, n)) for start in range(0, n, size)]
     return join_forests(n, map_in_order(engine, partial(_span_rows, work), ranges))
 
 
-def _span_rows(work: Shared[_Work], rows: tuple[int, int]) -> Edges:
+def _span_rows(work: Shared[_ForestInputs], rows: tuple[int, int]) -> Edges:
     """The forest of the edges of some points; it runs on an engine."""
     known, wanted = work.value(), slice(*rows)
     lengths = known.neighbors.distance[wanted]

@@ -151,7 +151,7 @@ def cluster_view(
     """
     engine = engine or Loop()
     first, *others = _channels(view, settings, neighbors.index.shape[1])
-    known = _Work(neighbors=neighbors, core=core, postings=postings, settings=settings, with_reach=with_reach)
+    known = _ViewToCluster(neighbors=neighbors, core=core, postings=postings, settings=settings, with_reach=with_reach)
     waiting: list[Callable[[], list[Clustered]]]
     if engine.workers > 1 and not engine.elsewhere and len(core) >= PARALLEL_TREES:
         # a tree is the work of one core
@@ -215,7 +215,7 @@ def carry_on(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _ViewToCluster:
     """A view to cluster; see :func:`cluster_view`."""
 
     neighbors: Neighbors
@@ -225,12 +225,12 @@ class _Work:
     with_reach: bool
 
 
-def _of_channel(work: Shared[_Work], channel: _Channel) -> list[Clustered]:
+def _of_channel(work: Shared[_ViewToCluster], channel: _Channel) -> list[Clustered]:
     """The clusters of one channel; it runs on an engine."""
     return _clusters_of(work.value(), channel, Loop())
 
 
-def _clusters_of(work: _Work, channel: _Channel, engine: Engine) -> list[Clustered]:
+def _clusters_of(work: _ViewToCluster, channel: _Channel, engine: Engine) -> list[Clustered]:
     """The clusters of one channel of a view."""
     graph = _graph(channel, work.neighbors, work.core, work.postings, engine)
     return _clusters(channel, graph, work.settings, with_reach=work.with_reach, engine=engine)

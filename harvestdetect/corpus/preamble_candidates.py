@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.preamble_sample import Sample
+from harvestdetect.corpus.preamble_sample import PartSample
 from harvestdetect.corpus.registry import (
     MAX_CHARACTERS,
     PROMPT_SLOT,
@@ -41,7 +41,7 @@ _TAIL: Final = 600
 """Characters at the end of a text that surely contain the tokens that are looked at there."""
 
 
-def candidates_of(sample: Sample, least: float) -> list[Entry]:
+def candidates_of(sample: PartSample, least: float) -> list[Entry]:
     """All candidates, the commonest first; one that is around another one comes before it.
 
     Args:
@@ -85,7 +85,7 @@ def kept_entry(text: str) -> Entry | None:
         return None
 
 
-def _senders(sample: Sample) -> list[list[int]]:
+def _senders(sample: PartSample) -> list[list[int]]:
     """The accounts that sent each text, ascending."""
     found: list[set[int]] = [set() for _ in sample.texts]
     for part, account in zip(sample.part.tolist(), sample.account[sample.prompt].tolist(), strict=True):
@@ -105,7 +105,7 @@ def between(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
     return [text[a:b] for a, b in zip(borders[::2], borders[1::2], strict=True)]
 
 
-def _original(sample: Sample, candidates: Sequence[Entry], text: int) -> str:
+def _original(sample: PartSample, candidates: Sequence[Entry], text: int) -> str:
     """The original of a text, without candidates."""
     original = sample.original(text)
     for entry in candidates:

@@ -19,7 +19,7 @@ from harvestdetect.data import NO_TIME, SYSTEM
 from harvestdetect.util.arrays import AnyArray, Ints, Ints32, Words, changes, ranges
 from harvestdetect.util.texts import TextFile, Texts
 
-__all__ = ["Sample", "SampledTexts", "sampled"]
+__all__ = ["PartSample", "SampledTexts", "sampled"]
 
 ACCOUNTS: Final = 1_000
 """Most accounts of a sample."""
@@ -72,7 +72,7 @@ class SampledTexts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class PartSample:
     """n distinct parts of q prompts of a accounts. The accounts are in the order of their digests."""
 
     texts: list[str]
@@ -100,7 +100,7 @@ def sampled(
     content: Words,
     held: Ints32,
     holder: Ints32,
-) -> Sample:
+) -> PartSample:
     """Chooses accounts and prompts.
 
     Args:
@@ -137,7 +137,7 @@ def sampled(
         same = np.flatnonzero((texts.digest == texts.digest[distinct[text]]).all(axis=1))
         return min(texts.originals(same))
 
-    return Sample(
+    return PartSample(
         texts=texts.beginnings_and_ends(distinct),
         original=original,
         part=part,

@@ -37,7 +37,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.corpus.preamble_candidates import TOKENS, between, candidates_of, kept_entry
-from harvestdetect.corpus.preamble_sample import Sample
+from harvestdetect.corpus.preamble_sample import PartSample
 from harvestdetect.corpus.registry import SCAFFOLD_WORDS, Entry, places, word_count
 from harvestdetect.corpus.skeletons import tokens
 from harvestdetect.data import NO_TIME
@@ -53,7 +53,7 @@ VARIED: Final = 0.6
 products had 0.64 and more (``benchmarks/preambles.py``, seeds for tuning)."""
 
 
-def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[str] = ()) -> tuple[Entry, ...]:
+def find_preambles(sample: PartSample, *, min_accounts: int, kept: Sequence[str] = ()) -> tuple[Entry, ...]:
     """The preambles of a dump.
 
     Args:
@@ -87,7 +87,7 @@ def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[str] = (
 class _Judged:
     """What is known about the accounts of a sample and about candidates."""
 
-    sample: Sample
+    sample: PartSample
     total: Floats
     """float64[a]: prompts of each account in the sample, at least 1."""
     spans: list[dict[int, list[tuple[int, int]]]]
@@ -102,7 +102,7 @@ class _Judged:
     """float64[q]: words of each of these."""
 
     @classmethod
-    def of(cls, sample: Sample, candidates: Sequence[Entry]) -> _Judged:
+    def of(cls, sample: PartSample, candidates: Sequence[Entry]) -> _Judged:
         """Looks for all candidates in all texts."""
         accounts = len(sample.volume)
         has = np.zeros((len(candidates), len(sample.account)), bool)
@@ -187,7 +187,7 @@ class _Judged:
 
 
 def _longest(
-    sample: Sample, spans: Sequence[dict[int, list[tuple[int, int]]]], prompts_of: Sequence[Sequence[int]]
+    sample: PartSample, spans: Sequence[dict[int, list[tuple[int, int]]]], prompts_of: Sequence[Sequence[int]]
 ) -> tuple[list[str], Floats]:
     """For each of q prompts, its longest stretch of text beside some places, and its words, float64[q].
 

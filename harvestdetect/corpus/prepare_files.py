@@ -27,7 +27,7 @@ __all__ = ["prepare_files"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _PrepareInputs:
     """What the tasks of an engine have in common."""
 
     folder: Path
@@ -49,11 +49,11 @@ def prepare_files(names: Sequence[str], shards: ShardFolder, settings: Settings,
     """
     plain = [name for name in names if is_plain_file(name)]
     folder = Path(os.path.abspath(shards.folder))
-    work = engine.share(_Work(folder=folder, settings=settings, cutting=shards.cutting))
+    work = engine.share(_PrepareInputs(folder=folder, settings=settings, cutting=shards.cutting))
     return sum(map_in_order(engine, partial(_prepare_file, work), map(os.path.abspath, plain)))
 
 
-def _prepare_file(work: Shared[_Work], name: str) -> int:
+def _prepare_file(work: Shared[_PrepareInputs], name: str) -> int:
     """Prepares one file, unless it is an archive or was prepared before; it runs on an engine.
 
     Returns:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.block import FIRST_LAYOUT, LAYOUT, PreparedBlock, of_first_layout
-from harvestdetect.data import Reading, Reject, SourceFile
+from harvestdetect.data import FileReading, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.store.trust import verified
 from harvestdetect.util.retries import retried
@@ -82,7 +82,7 @@ def _file_of(stored: dict[str, Any]) -> SourceFile:
     if reading is None:
         return SourceFile(**stored)
     others = {field: tuple(paths) for field, paths in reading["others"].items()}
-    known = Reading(**reading | {"others": others, "warnings": tuple(reading["warnings"])})
+    known = FileReading(**reading | {"others": others, "warnings": tuple(reading["warnings"])})
     return SourceFile(**stored | {"reading": known})
 
 

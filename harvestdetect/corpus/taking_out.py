@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.preamble_candidates import preamble_registry
-from harvestdetect.corpus.preamble_sample import Sample, SampledTexts, sampled
+from harvestdetect.corpus.preamble_sample import PartSample, SampledTexts, sampled
 from harvestdetect.corpus.registry import Entry, Registry, places, sifted, strip_one, word_count
 from harvestdetect.corpus.segments import digests, pieces_of, shareable
 from harvestdetect.corpus.tables import GrowingColumns
@@ -151,7 +151,7 @@ def _stored_texts(columns: GrowingColumns, file: TextFile) -> SampledTexts:
     )
 
 
-def sample_of(columns: GrowingColumns, file: TextFile, account: Ints32, accounts: pa.Array) -> Sample:
+def sample_of(columns: GrowingColumns, file: TextFile, account: Ints32, accounts: pa.Array) -> PartSample:
     """The sample in which preambles are looked for, see :mod:`harvestdetect.corpus.preamble_sample`.
 
     Args:

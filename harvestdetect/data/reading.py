@@ -18,8 +18,8 @@ __all__ = [
     "PROMPT_SCHEMA",
     "YEAR_10000",
     "Batch",
+    "FileReading",
     "Prompt",
-    "Reading",
     "Reject",
     "SourceFile",
 ]
@@ -103,7 +103,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FileReading:
     """How a file was read: what was recognised, and what a user should check. No text of a prompt is in it."""
 
     shape: str = ""
@@ -142,7 +142,7 @@ class SourceFile:
     """Rows that became a prompt, without rejects."""
     rejects: int
     """Rows that did not become a prompt, and one more if the file could not be read to its end."""
-    reading: Reading | None = None
+    reading: FileReading | None = None
     """How it was read; None if nothing was read, or if it is not known any more."""
     until: tuple[str, str] | None = None
     """Of rows of a database that are read in order: what a state calls them, and the last value of the column that

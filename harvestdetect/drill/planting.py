@@ -19,7 +19,7 @@ from harvestdetect.drill.texts import Author
 from harvestdetect.simulate.traffic import machine_times
 from harvestdetect.util.periods import DAY
 
-__all__ = ["SHARED_FIELDS", "Campaign", "planted"]
+__all__ = ["SHARED_FIELDS", "DrillCampaign", "planted"]
 
 SHARED_FIELDS: Final = ("ip", "payment", "api_key")
 """Fields for shared infrastructure. A campaign shares values of the first field that the dump has."""
@@ -50,7 +50,7 @@ Values = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Campaign:
+class DrillCampaign:
     """A campaign that is ready to be planted."""
 
     trial: Trial
@@ -62,7 +62,9 @@ Seen = dict[str, set[tuple[str | int | None, ...]]]
 """Id of a host -> the distinct values of the fields in its own rows, in the order of ``FIELDS``."""
 
 
-def planted(batches: Iterable[Batch], campaigns: Sequence[Campaign], survey: Survey, *, seed: int) -> Iterator[Batch]:
+def planted(
+    batches: Iterable[Batch], campaigns: Sequence[DrillCampaign], survey: Survey, *, seed: int
+) -> Iterator[Batch]:
     """Passes the batches of a dump on and adds campaigns at the end.
 
     A host keeps its own rows. Where one planted account has the rows of several real ones, their ids are replaced.
@@ -116,7 +118,7 @@ def _joined(block: pa.RecordBatch, joined: Mapping[str, str]) -> pa.RecordBatch:
 # ---------------------------------------------------------------- rows
 
 
-def _rows(campaign: Campaign, survey: Survey, seen: Seen, *, seed: int) -> list[dict[str, Any]]:
+def _rows(campaign: DrillCampaign, survey: Survey, seen: Seen, *, seed: int) -> list[dict[str, Any]]:
     """The prompts of a campaign as rows of ``PROMPT_SCHEMA``, without file and line."""
     trial = campaign.trial
     random = Random(f"drill rows {seed} {trial.number}")
@@ -154,7 +156,7 @@ def _window(survey: Survey, random: Random) -> tuple[int, int] | None:
     return begin, begin + length
 
 
-def _times(campaign: Campaign, survey: Survey, window: tuple[int, int] | None, random: Random) -> list[list[int]]:
+def _times(campaign: DrillCampaign, survey: Survey, window: tuple[int, int] | None, random: Random) -> list[list[int]]:
     """When each host sends its campaign prompts: Unix seconds, ascending."""
     hosts = campaign.cast.hosts
     if window is None:
@@ -213,7 +215,7 @@ def _created(row: Sampled, survey: Survey, sent: Sequence[int], random: Random) 
     return first - int(random.uniform(0, SIGN_UP_DAYS) * DAY)
 
 
-def _addresses(campaign: Campaign, survey: Survey, random: Random) -> list[dict[str, str | int | None]]:
+def _addresses(campaign: DrillCampaign, survey: Survey, random: Random) -> list[dict[str, str | int | None]]:
     """The values that the accounts of a campaign share; empty if they share none."""
     shared = next((name for name in SHARED_FIELDS if name in survey.fields), None)
     if campaign.trial.design.infrastructure == "none" or shared is None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from harvestdetect.drill.grid import Trial
 from harvestdetect.drill.hosts import ALONE, ROWS_TOGETHER, TOGETHER, Hosts
-from harvestdetect.drill.planting import Campaign
+from harvestdetect.drill.planting import DrillCampaign
 from harvestdetect.drill.survey import Survey
 from harvestdetect.drill.texts import Author
 
@@ -23,7 +23,7 @@ NOBODY: Final[Mapping[int, Collection[int]]] = {}
 class Room:
     """The campaigns of one scan."""
 
-    campaigns: list[Campaign] = field(default_factory=list)
+    campaigns: list[DrillCampaign] = field(default_factory=list)
     taken: set[int] = field(default_factory=set)
     """Positions of the real accounts that are hosts."""
     ids: set[str] = field(default_factory=set)
@@ -41,7 +41,7 @@ def in_rounds(
     seed: int,
     per_scan: int,
     apart: Mapping[int, Collection[int]] = NOBODY,
-) -> list[list[Campaign]]:
+) -> list[list[DrillCampaign]]:
     """Distributes trials over scans so that they do not disturb each other.
 
     Campaigns of one scan have no account and no manner of writing in common. Together they add or change at most
@@ -87,7 +87,7 @@ def _enters(room: Room, trial: Trial, author: Author, hosts: Hosts, survey: Surv
         return False
     if others and room.rows + cast.harvest > ROWS_TOGETHER * survey.rows:
         return False
-    room.campaigns.append(Campaign(trial=trial, cast=cast, author=author))
+    room.campaigns.append(DrillCampaign(trial=trial, cast=cast, author=author))
     room.taken.update(source for host in cast.hosts for source in host.sources)
     room.ids.update(host.account for host in cast.hosts if not host.sources)
     room.touched += cast.touched

@@ -12,7 +12,7 @@ from harvestdetect.context import Progress, open_context
 from harvestdetect.data import TIERS, Batch, Detection, Tier
 from harvestdetect.drill.grid import Plan, Trial, levels_of, make_plan
 from harvestdetect.drill.hosts import Hosts
-from harvestdetect.drill.planting import SHARED_FIELDS, Campaign, planted
+from harvestdetect.drill.planting import SHARED_FIELDS, DrillCampaign, planted
 from harvestdetect.drill.result import (
     FACTOR_NAMES,
     NEVER_TRIED,
@@ -97,7 +97,7 @@ def drill(
     hosts = Hosts(survey, {member.account for finding in plain.findings for member in finding.members})
     plan = _planned(survey, hosts, fixed, trials=trials, seed=settings.seed)
 
-    def scan(campaigns: Sequence[Campaign]) -> Detection:
+    def scan(campaigns: Sequence[DrillCampaign]) -> Detection:
         with read() as batches:
             source = planted(batches, campaigns, survey, seed=settings.seed)
             return run_scan(source, open_context(settings, progress=progress)).detection
@@ -182,7 +182,7 @@ class _Sessions:
         seed: int,
         *,
         per_scan: int,
-        scan: Callable[[Sequence[Campaign]], Detection],
+        scan: Callable[[Sequence[DrillCampaign]], Detection],
         tell: Callable[[str], None],
     ) -> None:
         texts = Texts([row.text for row in survey.sample], seed=seed)
@@ -209,7 +209,7 @@ class _Sessions:
             outcomes |= {one.trial.number: one for one in self._one(campaigns)[0]}
         return tuple(outcomes[number] for number in sorted(outcomes))
 
-    def _rounds(self, trials: Sequence[Trial]) -> list[list[Campaign]]:
+    def _rounds(self, trials: Sequence[Trial]) -> list[list[DrillCampaign]]:
         rounds = in_rounds(
             trials, self._authors, self._hosts, self._survey, seed=self.seed, per_scan=self._per_scan,
             apart=self.apart,
@@ -219,7 +219,7 @@ class _Sessions:
             self._tell(f"{plural(len(trials), 'campaign')} to plant {what} in {plural(len(rounds), 'scan')}")
         return rounds
 
-    def _one(self, campaigns: Sequence[Campaign]) -> tuple[list[Outcome], list[tuple[set[int], set[int]]]]:
+    def _one(self, campaigns: Sequence[DrillCampaign]) -> tuple[list[Outcome], list[tuple[set[int], set[int]]]]:
         """The outcomes of one scan; for each finding that mixed trials, their numbers and those of the missed ones."""
         self.scans += 1
         detection = self._scan(campaigns)
@@ -256,7 +256,7 @@ class _Sessions:
 
 
 def _outcome(
-    campaign: Campaign, *, scan: int, tier: Tier | None, found: bool, seen: bool, inside: bool, recall: float
+    campaign: DrillCampaign, *, scan: int, tier: Tier | None, found: bool, seen: bool, inside: bool, recall: float
 ) -> Outcome:
     hosts = campaign.cast.hosts
     kinds = Counter(min(len(host.sources), 2) for host in hosts)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, FileReading, SourceFile
 from harvestdetect.dump.columns.elsewhere import constants_of, lines_from
 from harvestdetect.dump.columns.learnt import Learnt
 from harvestdetect.dump.columns.names import mapped as mapping_of
@@ -26,7 +26,7 @@ from harvestdetect.dump.storage.compressed import compression, decompress
 from harvestdetect.dump.storage.encodings import UTF_8, as_utf8, encoding_of
 from harvestdetect.dump.storage.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.storage.sources import (
-    Found,
+    FoundFile,
     cannot_copy,
     is_plain_file,
     open_source,
@@ -190,7 +190,7 @@ class _File:
             reading=self._reading(),
         )
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> FileReading:
         reading = self._learnt.reading()
         times = self._times
         warnings = (*reading.warnings, *self._accounts.warnings, *times.warnings)
@@ -198,7 +198,7 @@ class _File:
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
         """The content, as long as it is within bounds."""
-        if isinstance(self._source, Found):
+        if isinstance(self._source, FoundFile):
             content = _of_one_file(content)
         if self._expands:
             return _within(content, self._expansion)
@@ -232,7 +232,7 @@ class _File:
                         self._enough = True
                         return
             except ColumnsError as error:
-                if not isinstance(self._source, Found):
+                if not isinstance(self._source, FoundFile):
                     raise
                 self._error = ForeignError(str(error).removeprefix(f"{self._name}: "))
                 self._rejects.add(None, None, str(self._error))

@@ -17,7 +17,7 @@ from harvestdetect.dump.storage.databases import Database, file_kind, is_address
 from harvestdetect.dump.storage.folders import LeftOut
 from harvestdetect.dump.storage.limits import Budget, Expansion
 from harvestdetect.dump.storage.sources import (
-    Found,
+    FoundFile,
     Names,
     expand_sources,
     is_plain_file,
@@ -155,7 +155,7 @@ class Dumps(Iterator[Batch]):
 
     def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
         """The files in a source. A source that was found and cannot be read is a reject."""
-        complaint = why_no_dump(name) if isinstance(name, Found) and "://" not in name else ""
+        complaint = why_no_dump(name) if isinstance(name, FoundFile) and "://" not in name else ""
         if not complaint:
             try:
                 with open_source(name, stdin=self._stdin) as raw:
@@ -163,7 +163,7 @@ class Dumps(Iterator[Batch]):
                     expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
                     yield from self._units(name, units_of(name, stored, expansion=expansion), expansion)
             except InputError as error:
-                if not isinstance(name, Found):
+                if not isinstance(name, FoundFile):
                     raise
                 complaint = str(error)
         if complaint:

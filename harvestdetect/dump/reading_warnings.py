@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from harvestdetect.data import Reading, SourceFile
+from harvestdetect.data import FileReading, SourceFile
 from harvestdetect.dump.columns.choice import NO_TIMES
 from harvestdetect.dump.columns.learnt import MANY_ACCOUNTS, ONE_ACCOUNT
 from harvestdetect.dump.values.file_times import WITHOUT_TIME
@@ -23,12 +23,12 @@ SHOWN: Final = 5
 """Columns that a sentence names."""
 
 
-def layouts(files: Sequence[SourceFile]) -> list[tuple[Reading, int]]:
+def layouts(files: Sequence[SourceFile]) -> list[tuple[FileReading, int]]:
     """The ways in which files were read, with the number of files read in each, the most frequent first.
 
     Files are read in one way if shape and columns are the same. A file without a readable row counts for none.
     """
-    first: dict[tuple[object, ...], Reading] = {}
+    first: dict[tuple[object, ...], FileReading] = {}
     count: Counter[tuple[object, ...]] = Counter()
     for file in files:
         if file.reading is not None and file.reading.columns:
@@ -91,7 +91,7 @@ def dump_warnings(
     return tuple(found)
 
 
-def _others(readings: Sequence[Reading], field: str) -> str:
+def _others(readings: Sequence[FileReading], field: str) -> str:
     """Which other columns could be a field, as the end of a sentence."""
     names = list(dict.fromkeys(name for reading in readings for name in reading.others.get(field, ())))[:SHOWN]
     return f" (it could be {' or '.join(names)})" if names else ""

@@ -63,9 +63,9 @@ def encode_on(
     The encoder of the wording view is sent to the workers. They load that of the meaning view by the settings.
     """
     sent = encoder if isinstance(encoder, StaticEncoder) else _Named(view, settings, encoder.digest)
-    known = _Work(encoder=sent, texts=texts)
-    yield from map_in_order(engine, partial(_encode_block, engine.share(known)), blocks)
-    engine.forget(known)
+    inputs = _EncodeInputs(encoder=sent, texts=texts)
+    yield from map_in_order(engine, partial(_encode_block, engine.share(inputs)), blocks)
+    engine.forget(inputs)
 
 
 class _Named(NamedTuple):
@@ -78,7 +78,7 @@ class _Named(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _EncodeInputs:
     """What the tasks of an engine have in common."""
 
     encoder: StaticEncoder | _Named
@@ -89,7 +89,7 @@ _encoders: dict[str, Encoder] = {}
 """By digest, what this process has loaded for tasks."""
 
 
-def _encode_block(work: Shared[_Work], rows: npt.NDArray[np.intp]) -> Floats16:
+def _encode_block(work: Shared[_EncodeInputs], rows: npt.NDArray[np.intp]) -> Floats16:
     """The vectors of some texts; it runs on an engine.
 
     Raises:

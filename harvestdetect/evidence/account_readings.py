@@ -22,7 +22,7 @@ from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints
 from harvestdetect.util.periods import DAY
 
-__all__ = ["READINGS", "Reading", "account_readings"]
+__all__ = ["READINGS", "AccountReading", "account_readings"]
 
 IDENTITY: Final = ("network", "asn", "user_agent", "email_domain", "payment", "api_key")
 """Fields whose values are compared with those of the other accounts."""
@@ -35,7 +35,7 @@ BORN: Final = DAY // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class AccountReading:
     """One reading of every account of a candidate."""
 
     id: str
@@ -314,86 +314,86 @@ def _apart(sent: Sent, ground: AccountGround) -> Floats:
     return np.where(has, -np.bincount(member, close, minlength=count) / np.maximum(number, 1), np.nan)
 
 
-READINGS: Final[tuple[Reading, ...]] = (
-    Reading(
+READINGS: Final[tuple[AccountReading, ...]] = (
+    AccountReading(
         id="own_subject",
         take=_own_subject,
         member="its prompts are no more alike than those of the others",
         innocent="its own prompts are more alike than those of the others: it has data of its own",
     ),
-    Reading(
+    AccountReading(
         id="other_traffic",
         take=_other_traffic,
         member="its prompts in the campaign have nothing to do with its other prompts",
         innocent="its prompts in the campaign are about what it also asks besides",
     ),
-    Reading(
+    AccountReading(
         id="wording",
         take=_wording,
         member="its wording is that of the others",
         innocent="its wording is unlike that of the others",
     ),
-    Reading(
+    AccountReading(
         id="subject",
         take=_subject,
         member="it asks about what the others ask about",
         innocent="it asks about other things than the others",
     ),
-    Reading(
+    AccountReading(
         id="number",
         take=_number,
         member="it sent about as many of these prompts as the others",
         innocent="it sent many more or far fewer of these prompts than the others",
     ),
-    Reading(
+    AccountReading(
         id="share",
         take=_share,
         member="these prompts are as large a part of its traffic as of the others'",
         innocent="these prompts are another part of its traffic than of the others'",
     ),
-    Reading(
+    AccountReading(
         id="nearest",
         take=lambda sent, ground: _near(ground.kin.whole, sent),
         member="the accounts most like it in all that they send are in the campaign",
         innocent="the accounts most like it in all that they send are not in the campaign",
     ),
-    Reading(
+    AccountReading(
         id="nearest_topic",
         take=lambda sent, ground: _near(ground.kin.topics, sent),
         member="the accounts most like it in one topic are in the campaign",
         innocent="the accounts most like it in any topic are not in the campaign",
     ),
-    Reading(
+    AccountReading(
         id="linked",
         take=_linked,
         member="it shares rare values or the moment of its sign-up with others",
         innocent="it shares neither rare values nor the moment of its sign-up with the others",
     ),
-    Reading(
+    AccountReading(
         id="values",
         take=_values,
         member="its network, client, payment or e-mail domain is common among the others",
         innocent="its network, client, payment or e-mail domain is not that of the others",
     ),
-    Reading(
+    AccountReading(
         id="opened",
         take=_opened,
         member="it was opened when others were",
         innocent="it was opened when no others were",
     ),
-    Reading(
+    AccountReading(
         id="days",
         take=_days,
         member="it was active when the others were",
         innocent="it was active when the others were not",
     ),
-    Reading(
+    AccountReading(
         id="pace",
         take=_pace,
         member="the times between its prompts are those of the others",
         innocent="the times between its prompts are not those of the others",
     ),
-    Reading(
+    AccountReading(
         id="apart",
         take=_apart,
         member="it sends these prompts apart from its others",

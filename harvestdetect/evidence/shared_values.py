@@ -177,7 +177,7 @@ def shared_value(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
+class _WayOfSharing:
     """One way in which the members share values of a field."""
 
     log_p: float
@@ -187,13 +187,13 @@ class _Reading:
     sentence: str
 
 
-def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _Reading:
+def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _WayOfSharing:
     """The most telling single value."""
     ways = 1 if name in COARSE else 2
     best = int(np.lexsort((sharing.value, -sharing.members, sharing.log_p))[0])
     count, holders = int(sharing.members[best]), int(field.holders[sharing.value[best]])
     shown = masked(name, str(field.values[int(sharing.value[best])].as_py()))
-    return _Reading(
+    return _WayOfSharing(
         log_p=float(sharing.log_p[best]) + np.log(field.twice * ways),
         value=float(count),
         expected=sharing.n * holders / field.known,
@@ -206,14 +206,14 @@ def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _Re
 
 def _many_values(
     name: str, field: AccountField, sharing: Sharing, of: str, *, rare: int, total: float
-) -> _Reading | None:
+) -> _WayOfSharing | None:
     """Several values that at most ``rare`` accounts have; ``total`` pairs of accounts of the dump share such a
     value."""
     found = _pairs(field, sharing, rare, total)
     if found is None:
         return None
     together, chance, usual = found
-    return _Reading(
+    return _WayOfSharing(
         log_p=chance + np.log(2 * len(account_fields.RARE)),
         value=float(together),
         expected=2 * usual,

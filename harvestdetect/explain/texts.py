@@ -15,7 +15,7 @@ from harvestdetect.util.redact import redact
 
 __all__ = ["sent_texts"]
 
-MOST: Final = 10
+MOST_TEXTS: Final = 10
 """Prompts whose texts are read at most."""
 LONGEST: Final = 4_000
 """Characters of a text that are kept. Chosen."""
@@ -37,7 +37,7 @@ def sent_texts(
         redacted: whether addresses, long numbers and keys are replaced by their kind.
 
     Returns:
-        at most :data:`MOST`, by file and line. Only files on this machine are read.
+        at most :data:`MOST_TEXTS`, by file and line. Only files on this machine are read.
     """
     rows = _chosen(scan, missing, campaign=campaign, account=account)
     wanted: dict[str, dict[int, list[Row]]] = {}
@@ -78,9 +78,9 @@ def _chosen(scan: Scan, missing: list[str], *, campaign: str | None, account: st
     if account is None:
         names = table["account"].to_pylist()
         first = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
-        if len(first) >= MOST:
+        if len(first) >= MOST_TEXTS:
             table = table.take(first)
-    rows: list[Row] = table.take(spread(len(table), MOST)).to_pylist()
+    rows: list[Row] = table.take(spread(len(table), MOST_TEXTS)).to_pylist()
     return rows
 
 

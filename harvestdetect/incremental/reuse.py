@@ -32,7 +32,7 @@ from harvestdetect.stages.comparing import cluster_segments, find_neighbors, vie
 from harvestdetect.stages.forming import describe
 from harvestdetect.stages.plan import Stages
 from harvestdetect.stages.reading import read_corpus
-from harvestdetect.stages.values import Embedded, Read, Source, ViewClusters
+from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.store.digests import places
 from harvestdetect.store.keys import key_of
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
@@ -92,7 +92,7 @@ class _Reuse:
     """Clusters of the wording view that are carried on. None if all texts are clustered anew; then nothing that depends
     on clusters is reused."""
 
-    def read(self, source: Source, context: Context, registry: Registry | None) -> Read:
+    def read(self, source: DumpSource, context: Context, registry: Registry | None) -> Read:
         """Reads prepared files, so that each dump file is parsed only once."""
         settings, shards = context.settings, None
         if isinstance(source, Dumps):

@@ -71,7 +71,7 @@ MOST_OUTSIDE: Final = 20
 """Most non-members that a candidate names."""
 MOST_NEAR: Final = 10
 """Most other candidates that a candidate names."""
-EXCERPT: Final = 200
+TEMPLATE_EXCERPT: Final = 200
 """Most characters of a template excerpt."""
 SLOT: Final = "…"
 """Mark of a slot in an excerpt."""
@@ -123,14 +123,14 @@ def _scalar(value: Any) -> Any:
 
 
 def excerpt_of(words: Sequence[str | None]) -> str:
-    """The fixed words of a template with a mark at each slot, redacted, at most :data:`EXCERPT` characters.
+    """The fixed words of a template with a mark at each slot, redacted, at most :data:`TEMPLATE_EXCERPT` characters.
 
     White space is folded; a template without fixed words gives an empty text.
     """
     if not any(run and run.strip() for run in words):
         return ""
     text = redact(" ".join(" ".join(SLOT if run is None else run for run in words).split()))
-    return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + SLOT
+    return text if len(text) <= TEMPLATE_EXCERPT else text[: TEMPLATE_EXCERPT - 1] + SLOT
 
 
 def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def measure_candidates(
     if engine is not None and engine.workers > 1 and plain and len(new) >= PARALLEL_CANDIDATES:
         for one in (scan.corpus, scan.parts):
             engine.share(one)
-        work = engine.share(_Work(campaigns=campaigns, context=context, seed=seed))
+        work = engine.share(_MeasureInputs(campaigns=campaigns, context=context, seed=seed))
         rows = lots(new, engine, most=CANDIDATES_PER_TASK)
         for some, measured in zip(rows, map_in_order(engine, partial(_measure_some, work), rows), strict=True):
             found.update(zip(some, measured, strict=True))
@@ -130,7 +130,7 @@ def measure_candidates(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _MeasureInputs:
     """What the tasks of an engine have in common."""
 
     campaigns: Sequence[Campaign]
@@ -138,7 +138,7 @@ class _Work:
     seed: int
 
 
-def _measure_some(work: Shared[_Work], rows: Sequence[int]) -> list[MeasuredCandidate]:
+def _measure_some(work: Shared[_MeasureInputs], rows: Sequence[int]) -> list[MeasuredCandidate]:
     """Measures some candidates; it runs on an engine."""
     known = work.value()
     observed = (observe(known.campaigns[i], known.context, seed=known.seed) for i in rows)

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from harvestdetect.maps.build import map_table
 from harvestdetect.maps.layout import layout
-from harvestdetect.maps.sample import Sample, sample_prompts
+from harvestdetect.maps.sample import MapSample, sample_prompts
 
-__all__ = ["Sample", "layout", "map_table", "sample_prompts"]
+__all__ = ["MapSample", "layout", "map_table", "sample_prompts"]

@@ -16,9 +16,9 @@ from harvestdetect.corpus.by_prompt import PromptSegments, first_rows
 from harvestdetect.data import Corpus
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, Words
 
-__all__ = ["MOST", "Sample", "map_points", "sample_prompts"]
+__all__ = ["MOST_POINTS", "MapSample", "map_points", "sample_prompts"]
 
-MOST: Final = 4_000
+MOST_POINTS: Final = 4_000
 """Most prompts of a map. Placing them takes about two seconds."""
 LEAST: Final = 200
 """Prompts of the map of the smallest dumps."""
@@ -29,7 +29,7 @@ PER_FINDING: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class MapSample:
     """The n prompts of a map, sorted by a key of their content."""
 
     prompts: Ints32
@@ -40,10 +40,10 @@ class Sample:
 
 def map_points(prompts: int) -> int:
     """Most points of the map of a dump with so many prompts."""
-    return min(MOST, LEAST + prompts // PER)
+    return min(MOST_POINTS, LEAST + prompts // PER)
 
 
-def sample_prompts(corpus: Corpus, parts: PromptSegments, found: Mapping[str, Ints32]) -> Sample:
+def sample_prompts(corpus: Corpus, parts: PromptSegments, found: Mapping[str, Ints32]) -> MapSample:
     """Chooses the prompts of a map. Of prompts with equal content, one is chosen for each finding and one beside them.
 
     Args:
@@ -64,7 +64,7 @@ def sample_prompts(corpus: Corpus, parts: PromptSegments, found: Mapping[str, In
     chosen.append(_lowest(np.flatnonzero((campaign < 0) & usable), key, corpus, rest))
     every = np.concatenate(chosen)
     ordered: Ints32 = every[np.lexsort((every, key[every]))].astype(np.int32)
-    return Sample(prompts=ordered, campaign=campaign[ordered])
+    return MapSample(prompts=ordered, campaign=campaign[ordered])
 
 
 def _quota(points: int, findings: int) -> int:

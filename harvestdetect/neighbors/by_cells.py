@@ -18,9 +18,9 @@ import numpy as np
 from harvestdetect.neighbors.lists import ROWS_PER_BLOCK, Search, chord_distance, first_of_each
 from harvestdetect.neighbors.nn_descent import (
     MAX_RANKED_CELLS,
-    Found,
-    Group,
     Lists,
+    NearRows,
+    ScoredPairs,
     begin,
     descend,
     empty_lists,
@@ -34,7 +34,7 @@ from harvestdetect.neighbors.recall import (
     TARGET_RECALL,
     TIE_RATIO,
     Recall,
-    Sample,
+    RecallSample,
     cosines,
     measure_recall,
     rows_at,
@@ -134,10 +134,10 @@ class _Result:
 
 def _improve(
     search: Search,
-    sample: Sample,
+    sample: RecallSample,
     cells: Cells,
     lists: Lists,
-    groups: Sequence[Group],
+    groups: Sequence[NearRows],
     *,
     searching: Bools,
     entering: Bools,
@@ -209,7 +209,7 @@ def _fill_by_distance(search: Search, row: Ints32, near: Ints32, positions: Ints
     over_all(search.pool, fill, range(0, len(positions), ROWS_PER_BLOCK))
 
 
-def _enter_by_distance(search: Search, row: Ints32, later: list[Found]) -> None:
+def _enter_by_distance(search: Search, row: Ints32, later: list[ScoredPairs]) -> None:
     """Adds what was found for rows that were not searched to their lists, by the distances of the vectors.
 
     Args:

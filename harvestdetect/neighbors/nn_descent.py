@@ -24,7 +24,7 @@ from harvestdetect.neighbors.quantize import NO_SCORE, int8_products, quantize
 from harvestdetect.util.arrays import Bools, Ints, Ints8, Ints32, packed_pairs, ranges, unique, unit
 
 __all__ = [
-    *("MAX_RANKED_CELLS", "Better", "Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of"),
+    *("MAX_RANKED_CELLS", "Better", "Lists", "NearRows", "ScoredPairs", "begin", "descend", "empty_lists", "groups_of"),
     "probe",
 ]
 
@@ -71,7 +71,7 @@ Cells16: TypeAlias = npt.NDArray[np.uint16]
 """Numbers of cells."""
 
 
-class Found(NamedTuple):
+class ScoredPairs(NamedTuple):
     """Pairs that score well, as three arrays of equal length."""
 
     at: Ints32
@@ -104,12 +104,12 @@ class Lists:
     """int32[n]: only a greater score can enter the list."""
     settled: Bools
     """bool[n]: lists that do not change. What is found for them goes to ``later``."""
-    later: list[Found]
+    later: list[ScoredPairs]
     """What was found for settled lists. A pair that was found twice is here twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class NearRows:
     """Rows that are near each other and are compared together."""
 
     rows: Ints32
@@ -138,7 +138,7 @@ def empty_lists(n: int, width: int, *, settled: Bools | None = None) -> Lists:
     )
 
 
-def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
+def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[NearRows]:
     """Splits positions into groups of adjoining cells, and finds the cells around each group."""
     home = cells.home[positions]
     edge = np.append(np.flatnonzero(np.diff(home, prepend=-1)), len(home)).tolist()
@@ -156,7 +156,7 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
     size = np.diff(cells.border)
     width = min(MAX_RANKED_CELLS, len(size))
 
-    def around(first: int) -> list[Group]:
+    def around(first: int) -> list[NearRows]:
         members = [positions[i:j] for i, j in spans[first : first + _GROUPS_PER_TASK]]
         mean = np.stack([cells.code[rows].sum(axis=0, dtype=np.int32) for rows in members]).astype(np.float32)
         groups = []
@@ -167,13 +167,13 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
             near.sort()
             order = np.argsort(-rank[near], kind="stable")
             enough = int(np.searchsorted(np.cumsum(size[near[order]]), FIRST_POINTS)) + 1
-            groups.append(Group(rows=rows, near=near, begun=order[: max(enough, len(own))].astype(np.int32)))
+            groups.append(NearRows(rows=rows, near=near, begun=order[: max(enough, len(own))].astype(np.int32)))
         return groups
 
     return [group for some in pool.map(around, range(0, len(spans), _GROUPS_PER_TASK)) for group in some]
 
 
-def begin(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, pool: Pool) -> int:
+def begin(cells: Cells, lists: Lists, groups: Sequence[NearRows], entering: Bools, pool: Pool) -> int:
     """Compares the rows of each group with the cells nearest to it.
 
     Args:
@@ -188,14 +188,14 @@ def begin(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, 
     """
     size = np.diff(cells.border)
 
-    def around(group: Group) -> Ints32:
+    def around(group: NearRows) -> Ints32:
         chosen = np.sort(group.near[group.begun])
         return ranges(cells.border[chosen], size[chosen]).astype(np.int32)
 
     return _in_waves(cells, lists, groups, around, entering, pool)
 
 
-def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, pool: Pool) -> int:
+def descend(cells: Cells, lists: Lists, groups: Sequence[NearRows], entering: Bools, pool: Pool) -> int:
     """One round: compares rows with the neighbours of their neighbours.
 
     Two old places were compared before, so at least one of the two must be new. Arguments and result are those of
@@ -205,7 +205,7 @@ def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools
     lists.age[...] -= 1
     near, age = lists.near, lists.age
 
-    def pointed_to(group: Group) -> Ints32:
+    def pointed_to(group: NearRows) -> Ints32:
         mine = near[group.rows]
         fresh = _distinct(mine[age[group.rows] != _OLD])
         every = _distinct(mine.ravel())
@@ -236,7 +236,7 @@ def _distinct(values: Ints32) -> Ints32:
 
 
 def probe(
-    cells: Cells, lists: Lists, groups: Sequence[Group], start: int, stop: int, entering: Bools, pool: Pool
+    cells: Cells, lists: Lists, groups: Sequence[NearRows], start: int, stop: int, entering: Bools, pool: Pool
 ) -> int:
     """Compares each row with the cells from the ``start``-th to the ``stop``-th most promising for it.
 
@@ -260,7 +260,7 @@ def _within(size: Ints, points: int) -> Bools:
     return np.cumsum(size, axis=1) - size < points
 
 
-def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> Cells16:
+def _most_promising(cells: Cells, group: NearRows, start: int, stop: int) -> Cells16:
     """The cells from the ``start``-th to the ``stop``-th for each row: uint16[rows, at most stop - start]."""
     width = len(group.near)
     left = width - len(group.begun)
@@ -291,8 +291,8 @@ def _by_cell(cells: Cells, lists: Lists, rows: Ints32, cell: Cells16, entering: 
     lots = -(-len(rows) // _PAIRS_PER_TASK)
     cut = unique(np.searchsorted(first, np.linspace(0, len(rows), lots + 1).astype(np.int64)))
 
-    def compare(lot: int) -> tuple[list[Found], int]:
-        found: list[Found] = []
+    def compare(lot: int) -> tuple[list[ScoredPairs], int]:
+        found: list[ScoredPairs] = []
         pairs = 0
         for i in range(int(cut[lot]), int(cut[lot + 1])):
             for s in range(int(first[i]), int(first[i + 1]), _ROWS):
@@ -301,14 +301,14 @@ def _by_cell(cells: Cells, lists: Lists, rows: Ints32, cell: Cells16, entering: 
                 for a in range(int(cells.border[cell[i]]), int(cells.border[cell[i] + 1]), _COLUMNS):
                     points = np.arange(a, min(a + _COLUMNS, int(cells.border[cell[i] + 1])), dtype=np.int32)
                     mine, others = _compare(cells, lists, who, points, least, enters)
-                    found.append(Found(who[mine.at], mine.other, mine.score))
+                    found.append(ScoredPairs(who[mine.at], mine.other, mine.score))
                     found += others
                     pairs += len(who) * len(points)
         return found, pairs
 
     total = 0
     for wave in range(0, len(cut) - 1, _TASKS_PER_WAVE):
-        found: list[Found] = []
+        found: list[ScoredPairs] = []
         for some, pairs in pool.map(compare, range(wave, min(wave + _TASKS_PER_WAVE, len(cut) - 1))):
             found += some
             total += pairs
@@ -323,7 +323,7 @@ class _Joined(NamedTuple):
     """Positions of the group."""
     better: Better
     """Their new lists."""
-    others: list[Found]
+    others: list[ScoredPairs]
     """What was found for the points."""
     pairs: int
     """Number of pairs that were compared."""
@@ -332,21 +332,21 @@ class _Joined(NamedTuple):
 def _in_waves(
     cells: Cells,
     lists: Lists,
-    groups: Sequence[Group],
-    points_of: Callable[[Group], Ints32],
+    groups: Sequence[NearRows],
+    points_of: Callable[[NearRows], Ints32],
     entering: Bools,
     pool: Pool,
 ) -> int:
     """Compares each group with the points that ``points_of`` names, and improves the lists, wave by wave."""
     total = 0
 
-    def join(group: Group) -> _Joined:
+    def join(group: NearRows) -> _Joined:
         points = points_of(group)
         better, others = _join(cells, lists, group.rows, points, entering[group.rows])
         return _Joined(group.rows, better, others, len(group.rows) * len(points))
 
     for start in range(0, len(groups), _GROUPS_PER_WAVE):
-        found: list[Found] = []
+        found: list[ScoredPairs] = []
         for joined in list(pool.map(join, groups[start : start + _GROUPS_PER_WAVE])):
             _put(lists, joined.rows, joined.better)
             found += joined.others
@@ -355,11 +355,11 @@ def _in_waves(
     return total
 
 
-def _join(cells: Cells, lists: Lists, rows: Ints32, points: Ints32, enters: Bools) -> tuple[Better, list[Found]]:
+def _join(cells: Cells, lists: Lists, rows: Ints32, points: Ints32, enters: Bools) -> tuple[Better, list[ScoredPairs]]:
     """Compares rows with points. Returns the new lists of the rows, and what was found for the points."""
     least = lists.least[rows]
-    found: list[Found] = []
-    others: list[Found] = []
+    found: list[ScoredPairs] = []
+    others: list[ScoredPairs] = []
     for start in range(0, len(points), _COLUMNS):
         mine, theirs = _compare(cells, lists, rows, points[start : start + _COLUMNS], least, enters)
         found.append(mine)
@@ -370,7 +370,7 @@ def _join(cells: Cells, lists: Lists, rows: Ints32, points: Ints32, enters: Bool
 
 def _compare(
     cells: Cells, lists: Lists, rows: Ints32, points: Ints32, least: Ints32, enters: Bools
-) -> tuple[Found, list[Found]]:
+) -> tuple[ScoredPairs, list[ScoredPairs]]:
     """Compares rows with points.
 
     Args:
@@ -399,21 +399,21 @@ def _compare(
         np.maximum(least, best[:, parts - width] - 1, out=least)
         greater = product > least[:, None]
     mine = _hits(product, greater)
-    found = Found(mine.at, points[mine.other], mine.score)
+    found = ScoredPairs(mine.at, points[mine.other], mine.score)
     if not enters.any():
         return found, []
     of, who, score = _hits(product, product > lists.least[points])
     if not enters.all():
         keep = enters[of]
         of, who, score = of[keep], who[keep], score[keep]
-    return found, [Found(points[who], rows[of], score)]
+    return found, [ScoredPairs(points[who], rows[of], score)]
 
 
-def _hits(product: Ints32, where: Bools) -> Found:
+def _hits(product: Ints32, where: Bools) -> ScoredPairs:
     """Row, column and value of the entries of a product that are wanted."""
     hit = np.flatnonzero(where)
     row, column = np.divmod(hit.astype(np.int32), np.int32(product.shape[1]))
-    return Found(row, column, product.ravel()[hit])
+    return ScoredPairs(row, column, product.ravel()[hit])
 
 
 def _best(lists: Lists, rows: Ints32, of: Ints32, ids: Ints32, score: Ints32) -> Better:
@@ -462,14 +462,14 @@ def _put(lists: Lists, rows: Ints32, better: Better) -> None:
     lists.least[rows] = np.maximum(lists.least[rows], better.score[:, -1])
 
 
-def _merge(gathered: Sequence[Found], lists: Lists, pool: Pool) -> None:
+def _merge(gathered: Sequence[ScoredPairs], lists: Lists, pool: Pool) -> None:
     """Merges what was found into the lists. What was found for settled lists is kept for later."""
     if not gathered:
         return
     of, ids, score = (np.concatenate(part) for part in zip(*gathered, strict=True))
     settled = lists.settled[of]
     if settled.any():
-        lists.later.append(Found(of[settled], ids[settled], score[settled]))
+        lists.later.append(ScoredPairs(of[settled], ids[settled], score[settled]))
     keep = np.flatnonzero((score > lists.least[of]) & ~settled)  # the least may have risen meanwhile
     key = packed_pairs(of[keep], keep)
     key.sort()

@@ -15,8 +15,8 @@ from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints32, ranges, 
 from harvestdetect.util.vectors import Rows
 
 __all__ = [
-    *("CLUSTER_DISTANCE", "TARGET_RECALL", "TIE_RATIO", "Recall", "Sample", "cosines", "measure_recall", "rows_at"),
-    *("side_by_side", "true_sample"),
+    *("CLUSTER_DISTANCE", "TARGET_RECALL", "TIE_RATIO", "Recall", "RecallSample", "cosines", "measure_recall"),
+    *("rows_at", "side_by_side", "true_sample"),
 ]
 
 TARGET_RECALL: Final = 0.95
@@ -44,7 +44,7 @@ _ROUNDING: Final = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class RecallSample:
     """Some rows and their true neighbours, with which the result of a search is compared."""
 
     row: Ints32
@@ -81,7 +81,7 @@ class Recall:
         return self.share >= TARGET_RECALL or (self.ties >= TARGET_TIE_RECALL and self.share <= before + gain)
 
 
-def true_sample(search: Search, *, seed: int) -> Sample:
+def true_sample(search: Search, *, seed: int) -> RecallSample:
     """Draws a sample of the wanted rows and finds their true neighbours by comparing them with all rows."""
     vectors, n, k = search.vectors, *search.index.shape
     # The comparison with every row must not cost more than the search.
@@ -123,10 +123,10 @@ def true_sample(search: Search, *, seed: int) -> Sample:
         np.concatenate((index, np.append(ids, -1)[more]), axis=1).astype(np.int32),
         k,
     )
-    return Sample(row=rows, index=index, cosine=np.where(index < 0, np.float32(-2), 1 - away))
+    return RecallSample(row=rows, index=index, cosine=np.where(index < 0, np.float32(-2), 1 - away))
 
 
-def measure_recall(sample: Sample, vectors: Rows, cells: Cells, lists: Lists) -> Recall:
+def measure_recall(sample: RecallSample, vectors: Rows, cells: Cells, lists: Lists) -> Recall:
     """The recall of the lists, measured on a sample."""
     rows, truth = sample.row, sample.cosine
     found = rows_at(cells.row, lists.near[cells.position[rows]])

@@ -59,7 +59,7 @@ _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 """Probabilities that small ones are said to be below."""
 _ONE_IN: Final = (10, 20, 30, 50, 100)
 """What small probabilities are rounded to: one in so many."""
-_FEW: Final = 0.1
+_LEAST_EXPECTED: Final = 0.1
 """Number of findings below which no smaller one is told."""
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits and minus -> superscripts."""
@@ -232,7 +232,7 @@ def few(expected: float) -> str:
     """An expected number of findings, no finer than it can be known: ``fewer than 0.1``, ``about 2.5``."""
     if math.isnan(expected):
         return ""
-    return f"fewer than {_FEW:g}" if expected < _FEW else f"about {rough(expected)}"
+    return f"fewer than {_LEAST_EXPECTED:g}" if expected < _LEAST_EXPECTED else f"about {rough(expected)}"
 
 
 def size(value: int) -> str:

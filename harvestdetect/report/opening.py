@@ -12,7 +12,7 @@ from harvestdetect.data import TIERS, Detection, Finding, Status, Tier
 from harvestdetect.report.format import least_claimed, period, plural, probability
 from harvestdetect.report.next_steps import IN_SHORT, Step, innocent_reading, next_steps
 
-__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
+__all__ = ["NO_READING", "ExplainedFindings", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
 
 TOP: Final = 5
 """Findings that are shown first."""
@@ -57,7 +57,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class ExplainedFindings:
     """Findings at watch with one innocent explanation."""
 
     reading: str
@@ -84,7 +84,7 @@ class Opening:
     top: tuple[Row, ...]
     """The strongest findings at urgent and review; at watch if there are no others."""
     todo: tuple[Todo, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[ExplainedFindings, ...]
     """The findings at watch, the largest group first."""
     judged: tuple[tuple[str, int], ...]
     """Verdicts in force and how many findings have each."""
@@ -112,14 +112,14 @@ def opening(detection: Detection) -> Opening:
     )
 
 
-def watch_groups(rows: Sequence[Row]) -> tuple[Group, ...]:
+def watch_groups(rows: Sequence[Row]) -> tuple[ExplainedFindings, ...]:
     """The findings at watch, grouped by the innocent explanation that fits each best; the largest group first."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.finding.tier == "watch":
             found[innocent_reading(row.finding) or NO_READING].append(row)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return tuple(Group(reading=reading, rows=tuple(group)) for reading, group in ordered)
+    return tuple(ExplainedFindings(reading=reading, rows=tuple(group)) for reading, group in ordered)
 
 
 def _has_news(finding: Finding, status: Status) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from harvestdetect.data import Reading, Reject, SourceFile
+from harvestdetect.data import FileReading, Reject, SourceFile
 from harvestdetect.dump.reading_warnings import layouts
 from harvestdetect.report.format import plural
 
@@ -28,7 +28,7 @@ def reading_lines(files: Sequence[SourceFile]) -> list[str]:
     return lines
 
 
-def layout_line(reading: Reading) -> str:
+def layout_line(reading: FileReading) -> str:
     """One way of reading: ``columns (litellm-spend-logs): account = user, timestamp = startTime (ISO 8601)``.
 
     Control characters of column names are not escaped.

@@ -29,16 +29,16 @@ from harvestdetect.util.ids import nearest as nearest_names
 from harvestdetect.util.ids import some
 from harvestdetect.util.redact import redact
 
-__all__ = ["EXCERPT", "MOST", "NEAR", "SCOPE", "Search"]
+__all__ = ["HIT_EXCERPT", "MOST_HITS", "NEAR", "SCOPE", "Search"]
 
 SCOPE: Final = 10_000
 """Number of texts, the nearest to a question, whose prompts are looked at."""
 NEAR: Final = 0.8
 """Cosine from which a prompt counts as near, as in :mod:`harvestdetect.accounts.seeds`. Chosen: at 0.75, long prompts
 on other matters are near as well; at 0.85, paraphrases no longer are."""
-MOST: Final = 1_000
+MOST_HITS: Final = 1_000
 """Most hits, accounts and campaigns of an answer."""
-EXCERPT: Final = 300
+HIT_EXCERPT: Final = 300
 """Most characters of a text that is not revealed."""
 MOST_SENDERS: Final = 20
 """Most accounts that a hit names."""
@@ -432,8 +432,8 @@ def _shown(text: str, reveal: bool) -> str:
     if reveal:
         return text
     # What is cut off is not redacted first: a text may have a million characters.
-    clean = redact(text[: 4 * EXCERPT])
-    return clean if len(clean) <= EXCERPT and len(text) <= 4 * EXCERPT else clean[: EXCERPT - 1] + "…"
+    clean = redact(text[: 4 * HIT_EXCERPT])
+    return clean if len(clean) <= HIT_EXCERPT and len(text) <= 4 * HIT_EXCERPT else clean[: HIT_EXCERPT - 1] + "…"
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -450,5 +450,5 @@ def _cut(text: str) -> str:
 
 
 def _check_top(top: int) -> None:
-    if not 1 <= top <= MOST:
-        raise UsageError(f"top must be from 1 to {MOST:,}, got {top}")
+    if not 1 <= top <= MOST_HITS:
+        raise UsageError(f"top must be from 1 to {MOST_HITS:,}, got {top}")

@@ -26,7 +26,7 @@ __all__ = ["Audit", "Entry"]
 
 _TAIL: Final = 400_000
 """Bytes of the end of the file that the page shows at most."""
-_MOST: Final = 300
+_MOST_ENTRIES: Final = 300
 """Entries that the page shows at most."""
 
 
@@ -111,9 +111,9 @@ class Audit:
         entries = [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
         broken = sum(bool(line.strip()) for line in lines) - len(entries)
         said = [f"{plural(broken, 'line')} cannot be read."] if broken else []
-        if size > _TAIL or len(entries) > _MOST:
+        if size > _TAIL or len(entries) > _MOST_ENTRIES:
             said.append(f"Older entries are in {self.file.name}.")
-        return entries[:_MOST], " ".join(said)
+        return entries[:_MOST_ENTRIES], " ".join(said)
 
 
 def _entry(line: bytes) -> Entry | None:

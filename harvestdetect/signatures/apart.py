@@ -10,7 +10,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.signatures.by_profile import together
 from harvestdetect.signatures.cells import cell_matrix, shares_of, similarity
-from harvestdetect.signatures.making import Group, Seen
+from harvestdetect.signatures.making import Seen, SignatureGroup
 from harvestdetect.signatures.traits import shape_fit, traits_of
 from harvestdetect.signatures.values import LEAST_ACCOUNTS, SignedCampaign
 from harvestdetect.util.arrays import AnyInts, Floats
@@ -26,7 +26,11 @@ Alike: TypeAlias = tuple[str, str, float]
 
 
 def alike_findings(
-    described: Sequence[SignedCampaign], findings: Sequence[Group], seen: Seen, *, least_accounts: int = LEAST_ACCOUNTS
+    described: Sequence[SignedCampaign],
+    findings: Sequence[SignatureGroup],
+    seen: Seen,
+    *,
+    least_accounts: int = LEAST_ACCOUNTS,
 ) -> Iterator[Alike]:
     """The signatures without words that fit another finding nearly as well as their own.
 

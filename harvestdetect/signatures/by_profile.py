@@ -21,7 +21,7 @@ import numpy as np
 from harvestdetect.data import Tier
 from harvestdetect.util.arrays import AnyInts, Floats
 
-__all__ = ["Candidate", "Fitting", "fitting", "likenesses", "stands_alone", "together"]
+__all__ = ["Fitting", "ProfileCandidate", "fitting", "likenesses", "stands_alone", "together"]
 
 SURE: Final[tuple[Tier, ...]] = ("urgent", "review")
 """Tiers of findings that are hardly ever innocent."""
@@ -53,7 +53,7 @@ INSIDE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class ProfileCandidate:
     """What is compared of one candidate."""
 
     campaign_id: str | None
@@ -85,7 +85,9 @@ def together(profile: float, shape: Sequence[float]) -> float:
     return profile * (1.0 if math.isnan(form) else form) * (sum(known) / len(known) if known else 1.0)
 
 
-def likenesses(candidates: Sequence[Candidate], profile: Floats, shape: Callable[[int], Sequence[float]]) -> Floats:
+def likenesses(
+    candidates: Sequence[ProfileCandidate], profile: Floats, shape: Callable[[int], Sequence[float]]
+) -> Floats:
     """How alike a signature and each candidate are: float64[n]; 0 where the profiles are too unlike.
 
     Args:
@@ -100,7 +102,7 @@ def likenesses(candidates: Sequence[Candidate], profile: Floats, shape: Callable
 
 
 def fitting(
-    candidates: Sequence[Candidate], like: Floats, *, taken: frozenset[str], worded: bool = False
+    candidates: Sequence[ProfileCandidate], like: Floats, *, taken: frozenset[str], worded: bool = False
 ) -> Fitting | None:
     """The groups that a signature fits.
 
@@ -117,7 +119,9 @@ def fitting(
     return _sure(candidates, like, sure) or _other(candidates, like, taken, worded)
 
 
-def stands_alone(accounts: AnyInts, likeness: float, candidates: Sequence[Candidate], like: Floats) -> float | None:
+def stands_alone(
+    accounts: AnyInts, likeness: float, candidates: Sequence[ProfileCandidate], like: Floats
+) -> float | None:
     """Whether a group of accounts that is no candidate fits. Its prompts were chosen by the signature.
 
     Args:
@@ -129,13 +133,13 @@ def stands_alone(accounts: AnyInts, likeness: float, candidates: Sequence[Candid
     Returns:
         the likeness of the best candidate with other accounts; None if the group does not fit.
     """
-    own = Candidate(campaign_id=None, tier=None, accounts=accounts)
+    own = ProfileCandidate(campaign_id=None, tier=None, accounts=accounts)
     rest = float(np.max(like[_apart([own], candidates)], initial=0.0))
     fits = likeness >= max(CHOSEN_FITS, ALONE * rest) and _is_no_part(own, candidates)
     return rest if fits else None
 
 
-def _of_findings(candidates: Sequence[Candidate], like: Floats) -> Floats:
+def _of_findings(candidates: Sequence[ProfileCandidate], like: Floats) -> Floats:
     """The likenesses, where a finding takes that of a candidate with mostly the same accounts if it is higher.
 
     A scan finds a campaign in several ways, and a finding does not always have the accounts that are most alike.
@@ -150,11 +154,11 @@ def _of_findings(candidates: Sequence[Candidate], like: Floats) -> Floats:
     return found
 
 
-def _both(one: Candidate, other: Candidate) -> AnyInts:
+def _both(one: ProfileCandidate, other: ProfileCandidate) -> AnyInts:
     return np.intersect1d(one.accounts, other.accounts)
 
 
-def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int]) -> Fitting | None:
+def _sure(candidates: Sequence[ProfileCandidate], like: Floats, sure: Sequence[int]) -> Fitting | None:
     """One or several findings at ``review`` or above.
 
     Args:
@@ -177,7 +181,7 @@ def _sure(candidates: Sequence[Candidate], like: Floats, sure: Sequence[int]) ->
     return None
 
 
-def _other(candidates: Sequence[Candidate], like: Floats, taken: frozenset[str], worded: bool) -> Fitting | None:
+def _other(candidates: Sequence[ProfileCandidate], like: Floats, taken: frozenset[str], worded: bool) -> Fitting | None:
     """A finding at ``watch``; without one, a candidate that is no finding and not mostly a part of some."""
     listed = [i for i, one in enumerate(candidates) if one.tier not in SURE and one.campaign_id not in taken]
     watched = [i for i in listed if candidates[i].campaign_id is not None and like[i] >= OTHER_FITS]
@@ -191,14 +195,14 @@ def _other(candidates: Sequence[Candidate], like: Floats, taken: frozenset[str],
     return None
 
 
-def _is_no_part(one: Candidate, candidates: Sequence[Candidate]) -> bool:
+def _is_no_part(one: ProfileCandidate, candidates: Sequence[ProfileCandidate]) -> bool:
     """Whether few of the accounts of a group are members of findings."""
     found = [c.accounts for c in candidates if c.campaign_id is not None]
     members = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
     return len(np.intersect1d(one.accounts, members)) < INSIDE * len(one.accounts)
 
 
-def _apart(chosen: Sequence[Candidate], candidates: Sequence[Candidate]) -> list[int]:
+def _apart(chosen: Sequence[ProfileCandidate], candidates: Sequence[ProfileCandidate]) -> list[int]:
     """The candidates that share few accounts with each of some."""
     return [
         i

@@ -30,7 +30,7 @@ from harvestdetect.settings import Settings, load_settings
 from harvestdetect.signatures.apart import alike_findings
 from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import fingerprint, public_bytes
-from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
+from harvestdetect.signatures.making import GroupTemplate, Naming, Seen, SignatureGroup, describe_groups
 from harvestdetect.signatures.shingles import hasher
 from harvestdetect.signatures.values import (
     FORMAT,
@@ -164,7 +164,7 @@ def export_signatures(
 def _notes(
     described: Sequence[SignedCampaign],
     names: Mapping[str, str],
-    findings: Sequence[Group],
+    findings: Sequence[SignatureGroup],
     seen: Seen,
     least_accounts: int,
 ) -> Iterator[str]:
@@ -326,13 +326,13 @@ def _places(corpus: Corpus) -> dict[tuple[int, int], int]:
     return {pair: row for row, pair in enumerate(zip(prompts.file.tolist(), prompts.line.tolist(), strict=True))}
 
 
-def _group(line: _Line, own: str, rows: _Rows, once: Bools) -> Group:
+def _group(line: _Line, own: str, rows: _Rows, once: Bools) -> SignatureGroup:
     none = np.empty(0, np.int64)
 
     def counted(found: Ints) -> Ints:
         return found[once[found]]
 
-    return Group(
+    return SignatureGroup(
         id=own,
         targets=line.capability_targets,
         templates=tuple(

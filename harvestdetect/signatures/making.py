@@ -31,7 +31,7 @@ from harvestdetect.template.description import SHARED_WORDS
 from harvestdetect.util.arrays import AnyInts, Bools
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["Group", "GroupTemplate", "Naming", "Seen", "describe_groups"]
+__all__ = ["GroupTemplate", "Naming", "Seen", "SignatureGroup", "describe_groups"]
 
 KEPT_BY: Final = 0.5
 """Share of the prompts of a template that must contain a shingle. Chosen."""
@@ -56,7 +56,7 @@ class GroupTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class SignatureGroup:
     """A campaign that is to be described."""
 
     id: str
@@ -104,7 +104,7 @@ class _Words:
     ends: End
 
 
-def describe_groups(groups: Sequence[Group], seen: Seen, naming: Naming) -> tuple[SignedCampaign, ...]:
+def describe_groups(groups: Sequence[SignatureGroup], seen: Seen, naming: Naming) -> tuple[SignedCampaign, ...]:
     """Describes campaigns.
 
     Args:
@@ -136,7 +136,7 @@ class _Wanted:
 
 
 def _described(
-    group: Group,
+    group: SignatureGroup,
     read: Sequence[_Words],
     seen: Seen,
     naming: Naming,

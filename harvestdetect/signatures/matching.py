@@ -27,12 +27,12 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows
 from harvestdetect.data import NO_TIME, Corpus, SignatureBy, SignatureFit
 from harvestdetect.errors import SignatureError
-from harvestdetect.signatures.by_profile import Candidate, fitting, likenesses, stands_alone, together
+from harvestdetect.signatures.by_profile import ProfileCandidate, fitting, likenesses, stands_alone, together
 from harvestdetect.signatures.by_prompt import Ground, groups_of, open_ground
 from harvestdetect.signatures.cells import Cells, cell_matrix, fits, shares_of, similarity
 from harvestdetect.signatures.envelope import Opened
 from harvestdetect.signatures.keys import fingerprint
-from harvestdetect.signatures.shingles import Found, find_shingles, hasher, senders_of
+from harvestdetect.signatures.shingles import ShingleHits, find_shingles, hasher, senders_of
 from harvestdetect.signatures.traits import Traits, shape_fit, traits_of
 from harvestdetect.signatures.values import LEAST_ACCOUNTS, Cell, Hashing, SignedCampaign
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, packed_pairs, unique
@@ -58,7 +58,7 @@ LEAST_WEIGHT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScannedCandidate(Candidate):
+class ScannedCandidate(ProfileCandidate):
     """One candidate of the scan."""
 
     prompts: AnyInts
@@ -211,7 +211,7 @@ class _Texts:
 
     number: Mapping[str, int]
     """Hash of a shingle -> its number."""
-    found: Found
+    found: ShingleHits
     prompt: Ints
     """int64[m]: a prompt with a shingle; one entry for each pair, by shingle and prompt."""
     shingle: Ints
@@ -293,7 +293,7 @@ def _filled(campaign: SignedCampaign, texts: _Texts, dump: _Dump) -> _Filled:
     )  # fmt: skip
 
 
-def _order(numbers: Ints, found: Found) -> float:
+def _order(numbers: Ints, found: ShingleHits) -> float:
     """The share of a template's shingles that are in its order, in the parts that contain some; NaN if none does."""
     rank = {int(number): i for i, number in enumerate(numbers)}
     mine = np.isin(found.shingle, numbers)

@@ -17,7 +17,7 @@ from harvestdetect.signatures.values import HASH_LETTERS, Hashing
 from harvestdetect.template.tokens import folded_words
 from harvestdetect.util.arrays import Ints, Ints32, packed_pairs, ranges, unique
 
-__all__ = ["Found", "Senders", "find_shingles", "hasher", "senders_of", "shingles_of", "words_of"]
+__all__ = ["Senders", "ShingleHits", "find_shingles", "hasher", "senders_of", "shingles_of", "words_of"]
 
 EDGE_WORDS: Final = 4_000
 """Words at the beginning and at the end of a part that are read. It bounds the time that one huge text takes."""
@@ -28,7 +28,7 @@ REMEMBERED: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ShingleHits:
     """Where known shingles occur in the whole parts of a corpus. One entry for each part and shingle, in order."""
 
     segment: Ints32
@@ -82,7 +82,7 @@ def hasher(hashing: Hashing, secret: bytes | None) -> Callable[[str], str]:
 
 def find_shingles(
     corpus: Corpus, known: Mapping[str, int], *, size: int, name_of: Callable[[str], str] | None = None
-) -> Found:
+) -> ShingleHits:
     """Looks for shingles in all whole parts of a corpus.
 
     Args:
@@ -113,7 +113,7 @@ def find_shingles(
             rows += [row] * len(first)
             found += first.keys()
             places += first.values()
-    return Found(
+    return ShingleHits(
         segment=np.array(rows, np.int32), shingle=np.array(found, np.int32), place=np.array(places, np.int32)
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def _shingles(text: str, size: int) -> list[tuple[int, str]]:
     return [*enumerate(head), *enumerate(tail, start=last)]
 
 
-def senders_of(corpus: Corpus, found: Found) -> Senders:
+def senders_of(corpus: Corpus, found: ShingleHits) -> Senders:
     """Who sent the shingles that were found.
 
     Args:

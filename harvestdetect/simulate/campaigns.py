@@ -13,7 +13,7 @@ from harvestdetect.simulate.background import add_own_prompts
 from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.harvest import Form
 from harvestdetect.simulate.people import GRAMMAR, Text, question
-from harvestdetect.simulate.plan import Group, World, Writer, proxies_of
+from harvestdetect.simulate.plan import PlantedGroup, World, Writer, proxies_of
 from harvestdetect.simulate.traffic import Account, machine_times
 from harvestdetect.util.periods import DAY
 
@@ -113,7 +113,7 @@ def add_campaign(world: World, number: int, rows: int, cover: int, texts: Sequen
         counts = dice.multinomial(cover, np.full(size, 1.0 / size)).astype(np.int64)
         nights = np.asarray(dice.random(size) < 0.5)
         add_own_prompts(world, accounts, counts, texts, flat=nights, window=(max(world.start, begin - DAY), stop))
-    world.plan.groups.append(Group(f"campaign-{number + 1}-{name}", "campaign", kind.what, accounts))
+    world.plan.groups.append(PlantedGroup(f"campaign-{number + 1}-{name}", "campaign", kind.what, accounts))
 
 
 def _open_pool(world: World, name: str, size: int, *, pools: int, begin: int, half: int) -> list[int]:

@@ -22,16 +22,8 @@ from harvestdetect.report.read import csv_rows, json_lines, short
 from harvestdetect.util.escape import csv_text
 
 __all__ = [
-    "Found",
-    "GroupScore",
-    "Kind",
-    "Planted",
-    "Scores",
-    "evaluate",
-    "found_of",
-    "read_findings",
-    "read_truth",
-    "render",
+    *("GroupScore", "Kind", "Planted", "ReportedFinding", "Scores"),
+    *("evaluate", "found_of", "read_findings", "read_truth", "render"),
 ]
 
 Kind = Literal["campaign", "look-alike"]
@@ -49,7 +41,7 @@ class Planted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ReportedFinding:
     """One finding of a scan, as far as scoring needs it."""
 
     campaign_id: str
@@ -168,7 +160,7 @@ def read_truth(path: str | Path) -> list[Planted]:
     return groups
 
 
-def read_findings(out: str | Path) -> list[Found]:
+def read_findings(out: str | Path) -> list[ReportedFinding]:
     """The findings that a scan wrote.
 
     Args:
@@ -215,7 +207,7 @@ def read_findings(out: str | Path) -> list[Found]:
         if cells["recommended"].strip().lower() in ("true", "1", "yes"):
             recommended[identity].add(account)
     return [
-        Found(
+        ReportedFinding(
             campaign_id=identity,
             tier=tier,
             score=score,
@@ -226,13 +218,13 @@ def read_findings(out: str | Path) -> list[Found]:
     ]
 
 
-def found_of(detection: Detection) -> list[Found]:
+def found_of(detection: Detection) -> list[ReportedFinding]:
     """The findings of a scan in memory."""
     return [_found(finding) for finding in detection.findings]
 
 
-def _found(finding: Finding) -> Found:
-    return Found(
+def _found(finding: Finding) -> ReportedFinding:
+    return ReportedFinding(
         campaign_id=finding.campaign_id,
         tier=finding.tier,
         score=finding.score,
@@ -245,7 +237,7 @@ def _found(finding: Finding) -> Found:
 
 
 def evaluate(
-    found: Detection | str | Path | Iterable[Found] | Iterable[Finding],
+    found: Detection | str | Path | Iterable[ReportedFinding] | Iterable[Finding],
     planted: str | Path | Iterable[Planted],
     *,
     tiers: Sequence[Tier] = ("urgent", "review"),
@@ -289,12 +281,13 @@ def evaluate(
     )
 
 
-def _findings(given: Any) -> list[Found]:
+def _findings(given: Any) -> list[ReportedFinding]:
     """The findings that a caller gave."""
     wanted = "a detection, the folder of a scan, or a list of findings"
     if isinstance(given, str | os.PathLike):
         return read_findings(path_of(given, "found", wanted=wanted))
-    every = given.findings if isinstance(given, Detection) else items_of(given, "found", wanted, (Found, Finding))
+    kinds = (ReportedFinding, Finding)
+    every = given.findings if isinstance(given, Detection) else items_of(given, "found", wanted, kinds)
     return [_found(one) if isinstance(one, Finding) else one for one in every]
 
 
@@ -322,7 +315,7 @@ class _Match:
     """Findings beside planted groups. Both are named by their positions."""
 
     groups: tuple[Planted, ...]
-    ranked: tuple[Found, ...]
+    ranked: tuple[ReportedFinding, ...]
     """Highest tier first, then by falling score, then by id."""
     counted: tuple[Tier, ...]
     guilty: frozenset[str]
@@ -358,7 +351,7 @@ class _Match:
         return behind
 
 
-def _match(found: Iterable[Found], groups: tuple[Planted, ...], counted: tuple[Tier, ...]) -> _Match:
+def _match(found: Iterable[ReportedFinding], groups: tuple[Planted, ...], counted: tuple[Tier, ...]) -> _Match:
     """The findings, ranked, beside the groups."""
     ranked = tuple(
         sorted(

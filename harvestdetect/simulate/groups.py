@@ -12,7 +12,7 @@ import numpy as np
 from harvestdetect.simulate.background import add_background
 from harvestdetect.simulate.campaigns import CAMPAIGN_KINDS, add_campaign, campaign_sizes
 from harvestdetect.simulate.look_alikes import look_alike_sizes
-from harvestdetect.simulate.plan import Group, Plan, World, launch_of
+from harvestdetect.simulate.plan import Plan, PlantedGroup, World, launch_of
 from harvestdetect.simulate.traffic import Network
 
 __all__ = ["make_plan"]
@@ -68,7 +68,7 @@ def make_plan(
         made[kind.name] += 1
         accounts = kind.add(world, size)
         name = f"look-alike-{kind.name}-{made[kind.name]}"
-        world.plan.groups.append(Group(name, "look-alike", kind.what, accounts))
+        world.plan.groups.append(PlantedGroup(name, "look-alike", kind.what, accounts))
     world.plan.counts.update(
         harvest_prompts=sum(sizes),
         cover_prompts=sum(covers),

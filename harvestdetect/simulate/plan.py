@@ -20,8 +20,8 @@ from harvestdetect.util.arrays import Bools, Floats, Ints
 from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = [
-    "Group",
     "Plan",
+    "PlantedGroup",
     "World",
     "Writer",
     "launch_of",
@@ -47,7 +47,7 @@ SUBNET_DRAWS: Final = 256
 
 
 @dataclass(slots=True)
-class Group:
+class PlantedGroup:
     """One planted campaign or look-alike."""
 
     name: str
@@ -62,7 +62,7 @@ class Plan:
 
     network: Network
     streams: list[tuple[Writer, Events]] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[PlantedGroup] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     sessions: int = 0
 

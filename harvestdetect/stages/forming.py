@@ -14,7 +14,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus
 from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Embedded, Formed
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.template.splitting import Split
 
@@ -42,7 +42,8 @@ def form(compared: Compared, plan: ScanPlan) -> Formed:
     with context.stage("accounts", blas_threads=1):
         fields = account_values(corpus.prompts)
         campaigns, refined, kin = with_accounts(
-            texts, refined, Source(corpus=corpus, parts=parts, vectors=compared.wording.vectors, min_accounts=least),
+            texts, refined,
+            ClusterSource(corpus=corpus, parts=parts, vectors=compared.wording.vectors, min_accounts=least),
             volume=volume.prompts, fields=fields, fdr=settings.fdr, link_log_p=settings.link_log_p,
             threads=settings.threads, seed=settings.seed,
             engine=context.engine if len(refined.assigned) >= PARALLEL_CLUSTERS else None,

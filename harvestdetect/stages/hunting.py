@@ -18,7 +18,7 @@ from harvestdetect.judge.verdict import Judged, with_seeded
 from harvestdetect.report.format import least_claimed, probability
 from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Formed, Measured
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.util.arrays import unit
 
 __all__ = ["Hunted", "hunted", "result_sentences"]
@@ -56,7 +56,7 @@ def hunted(
         plan: of the scan. Its notes say what the seeds led to.
     """
     context, settings, scan, vectors = plan.context, plan.context.settings, measured.scan, compared.wording.vectors
-    source = Source(corpus=scan.corpus, parts=scan.parts, vectors=vectors, min_accounts=settings.min_accounts)
+    source = ClusterSource(corpus=scan.corpus, parts=scan.parts, vectors=vectors, min_accounts=settings.min_accounts)
     wanted = compared_texts(seeds)
     rows = unit(scan.encode(wanted)) if wanted else np.empty((0, vectors.shape[1]), np.float32)
     found = seed_group(seeds, source, rows, neighbors=scan.neighbors, kin=formed.kin)

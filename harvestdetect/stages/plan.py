@@ -18,7 +18,7 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import Scale
-from harvestdetect.stages.values import Embedded, Read, Source, ViewClusters
+from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
@@ -30,7 +30,7 @@ class Stages:
     """The stages that can reuse results of an earlier scan. Of the other stages, only embedding does: from its
     cache."""
 
-    read: Callable[[Source, Context, Registry | None], Read]
+    read: Callable[[DumpSource, Context, Registry | None], Read]
     find_neighbors: Callable[[Embedded, Context], Neighbors]
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters]
     describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Refined]

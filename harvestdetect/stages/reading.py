@@ -19,7 +19,7 @@ from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps, WholeFiles, batches_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.errors import CacheError
-from harvestdetect.stages.values import Read, Source
+from harvestdetect.stages.values import DumpSource, Read
 
 __all__ = ["MAX_REJECTS_KEPT", "read_corpus"]
 
@@ -28,7 +28,7 @@ MAX_REJECTS_KEPT: Final = 100_000
 
 
 def read_corpus(
-    source: Source, context: Context, registry: Registry | None, *, shards: ShardFolder | None = None
+    source: DumpSource, context: Context, registry: Registry | None, *, shards: ShardFolder | None = None
 ) -> Read:
     """Reads all prompts into a corpus.
 
@@ -81,7 +81,7 @@ def read_corpus(
     )  # fmt: skip
 
 
-def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, context: Context) -> Iterator[Batch]:
+def _batches(source: DumpSource, builder: CorpusBuilder, *, prepared: bool, context: Context) -> Iterator[Batch]:
     """Adds each batch of a source to the builder and yields it.
 
     If ``prepared`` is set, files of dumps are read through the builder's shards. Prompts that the caller has in memory

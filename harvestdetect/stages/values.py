@@ -35,9 +35,9 @@ from harvestdetect.template.refine import Refined
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["Compared", "Concluded", "Embedded", "Formed", "Measured", "Read", "Source", "ViewClusters"]
+__all__ = ["Compared", "Concluded", "DumpSource", "Embedded", "Formed", "Measured", "Read", "ViewClusters"]
 
-Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
+DumpSource: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 """Where prompts come from: dumps, prompts in memory, or the window of a state."""
 
 

@@ -26,7 +26,7 @@ machine starts or migrates. This does no harm, because windows are counted in da
 FIRST_RELEASE: Final = 1_767_225_600
 """Unix seconds of 2026-01-01 UTC, before which the project did not exist. Machines without a battery-backed clock start
 in 1970, or on the day when their image was made."""
-NEARLY_ALL: Final = 0.9
+AHEAD_SHARE: Final = 0.9
 """Share of the new prompts that must be ahead of the clock for the clock to be in doubt, rather than the dump."""
 LEAST_JUMP: Final = 30 * DAY
 """Seconds by which the clock may advance more than the prompts. This allows an outage of some weeks."""
@@ -79,7 +79,7 @@ class Span:
     @property
     def is_ahead(self) -> bool:
         """Whether nearly all prompts are ahead of the clock."""
-        return self.prompts > 0 and self.ahead >= NEARLY_ALL * self.prompts
+        return self.prompts > 0 and self.ahead >= AHEAD_SHARE * self.prompts
 
 
 @dataclass(frozen=True, slots=True)

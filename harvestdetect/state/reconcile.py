@@ -28,7 +28,7 @@ LEAST_ACTIVE: Final = 3
 """Accounts that must send for a campaign to be active. One or two may be strays, or people whose account was abused."""
 GROWN: Final = 1.25
 """Growth of the number of accounts since the campaign last changed, as a ratio, from which it counts as changed."""
-EXCERPT: Final = 200
+CHANGE_EXCERPT: Final = 200
 """Longest excerpt of a template in a change, in characters."""
 
 
@@ -245,7 +245,7 @@ def _change(
         suppressed: whether the verdict in force is benign.
         end: Unix seconds of the newest prompt of the window.
     """
-    excerpt = " … ".join(run for run in finding.templates[0].words if run)[:EXCERPT] if finding.templates else ""
+    excerpt = " … ".join(run for run in finding.templates[0].words if run)[:CHANGE_EXCERPT] if finding.templates else ""
     figures = None if before is None else json.loads(before["finding"])
     active = _active_until([m.last_seen for m in finding.members])
     sends = figures is None or _is_later(active, figures["active"])

@@ -16,7 +16,7 @@ from harvestdetect.util.arrays import AnyInts, Floats32, Ints32, unique, unit
 from harvestdetect.util.redact import redact
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["Described", "Source", "described", "template_of", "with_counts_of"]
+__all__ = ["ClusterSource", "Described", "described", "template_of", "with_counts_of"]
 
 
 TEXTS_PER_CLUSTER: Final = 48
@@ -24,7 +24,7 @@ TEXTS_PER_CLUSTER: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ClusterSource:
     """The corpus of the clusters, and what is needed to read and to split them."""
 
     corpus: Corpus
@@ -35,7 +35,7 @@ class Source:
     min_accounts: int
     """Accounts that a subcluster needs."""
 
-    def share(self, engine: Engine) -> Shared[Source]:
+    def share(self, engine: Engine) -> Shared[ClusterSource]:
         """Puts the source where the workers of an engine can read it. What other stages share too is written once."""
         for one in (self.corpus, self.parts, self.vectors):
             engine.share(one)
@@ -64,7 +64,7 @@ class Described:
     """int32[.], ascending: the segments whose texts the template shows."""
 
 
-def described(item: Assigned, source: Source) -> Described:
+def described(item: Assigned, source: ClusterSource) -> Described:
     """The template of a cluster."""
     texts, segments = source.texts(item, TEXTS_PER_CLUSTER)
     description, template = template_of(

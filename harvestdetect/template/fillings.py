@@ -9,7 +9,7 @@ import numpy as np
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import TEXTS_PER_READ, PromptSegments, read_representatives, representative_texts
 from harvestdetect.template.alignment import kept_shares
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.description import Description
 from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
@@ -18,7 +18,7 @@ from harvestdetect.util.redact import redact
 __all__ = ["all_true", "best_filled", "fills_template", "segments_in_prompts"]
 
 
-def best_filled(templates: Sequence[Description], item: Assigned, source: Source) -> Ints:
+def best_filled(templates: Sequence[Description], item: Assigned, source: ClusterSource) -> Ints:
     """The template that each prompt of a cluster fills best: int64[q]; the number of templates where it fills none."""
     if not templates:
         return np.zeros(len(item.prompts), np.int64)
@@ -26,7 +26,7 @@ def best_filled(templates: Sequence[Description], item: Assigned, source: Source
     return np.where(share.max(axis=0) >= MOST, share.argmax(axis=0), len(templates))
 
 
-def fills_template(template: Description, item: Assigned, source: Source) -> Bools:
+def fills_template(template: Description, item: Assigned, source: ClusterSource) -> Bools:
     """Whether each prompt of a cluster fills its template: bool[q]; a prompt without a part does, for want of a text.
 
     Texts are redacted first, as they were when the template was made.
@@ -36,7 +36,7 @@ def fills_template(template: Description, item: Assigned, source: Source) -> Boo
 
 
 def _shares(
-    templates: Sequence[Sequence[str]], item: Assigned, source: Source, *, redacted: bool
+    templates: Sequence[Sequence[str]], item: Assigned, source: ClusterSource, *, redacted: bool
 ) -> tuple[Floats, Bools]:
     """The share of each template's fixed words that each prompt of a cluster keeps; each text is read once.
 

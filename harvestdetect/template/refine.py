@@ -18,7 +18,7 @@ from harvestdetect.data import Corpus, Template
 from harvestdetect.engines.engine import Engine, lots, map_in_order
 from harvestdetect.engines.loop import Loop
 from harvestdetect.engines.sharing import Shared
-from harvestdetect.template.clusters import Described, Source, described, with_counts_of
+from harvestdetect.template.clusters import ClusterSource, Described, described, with_counts_of
 from harvestdetect.template.description import Description, has_words, is_template
 from harvestdetect.template.fillings import all_true, fills_template, segments_in_prompts
 from harvestdetect.template.mixtures import same_templates
@@ -78,9 +78,9 @@ def refine_clusters(
     engine = engine or Loop()
     known = known or {}
     segments = segments_by_prompt(corpus) if known or remember else None
-    source = Source(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts)
+    source = ClusterSource(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts)
     source.share(engine)
-    work = engine.share(_Work(assigned=assigned, source=source, known=known, segments=segments))
+    work = engine.share(_RefineInputs(assigned=assigned, source=source, known=known, segments=segments))
     # split every cluster, as before where that is known
     rows = lots(range(len(assigned)), engine, most=CLUSTERS_PER_TASK)
     parted = [one for some in map_in_order(engine, partial(_split_some, work), rows) for one in some]
@@ -97,7 +97,8 @@ def refine_clusters(
 
     # merge clusters of the same template, then drop prompts that do not fill it
     groups = [[kept[i] for i in group] for group in same_templates([k.subcluster.described.description for k in kept])]
-    alike = lots([_Group(group, _split_of(group, splits)) for group in groups], engine, most=CLUSTERS_PER_TASK)
+    merged = [_SubclusterGroup(group, _split_of(group, splits)) for group in groups]
+    alike = lots(merged, engine, most=CLUSTERS_PER_TASK)
     ended = [one for some in map_in_order(engine, partial(_finish_some, work), alike) for one in some]
     return Refined(
         assigned=[one.subcluster.item for one in ended],
@@ -111,11 +112,11 @@ def refine_clusters(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _RefineInputs:
     """What the tasks of an engine have in common."""
 
     assigned: Sequence[Assigned]
-    source: Source
+    source: ClusterSource
     known: Mapping[int, Split]
     segments: PromptSegments | None
 
@@ -138,7 +139,7 @@ class _Kept(NamedTuple):
     origin: int | None
 
 
-class _Group(NamedTuple):
+class _SubclusterGroup(NamedTuple):
     """Subclusters of one template."""
 
     kept: list[_Kept]
@@ -155,7 +156,7 @@ class _Finished(NamedTuple):
     """bool[s]: whether the prompts with each segment of the input cluster were found to fill; None: nothing new."""
 
 
-def _split_some(work: Shared[_Work], rows: Sequence[int]) -> list[list[_Part]]:
+def _split_some(work: Shared[_RefineInputs], rows: Sequence[int]) -> list[list[_Part]]:
     """Splits some clusters, as an earlier scan did where that is known; it runs on an engine."""
     known = work.value()
     found = []
@@ -172,7 +173,7 @@ def _split_of(group: Sequence[_Kept], splits: Mapping[int, Split]) -> Split | No
     return None if origin is None else splits[origin]
 
 
-def _finish_some(work: Shared[_Work], groups: Sequence[_Group]) -> list[_Finished]:
+def _finish_some(work: Shared[_RefineInputs], groups: Sequence[_SubclusterGroup]) -> list[_Finished]:
     """Merges subclusters of one template, and drops the prompts that do not fill it; it runs on an engine."""
     source, segments = work.value().source, work.value().segments
     found = []
@@ -183,7 +184,7 @@ def _finish_some(work: Shared[_Work], groups: Sequence[_Group]) -> list[_Finishe
 
 
 def _split_one(
-    item: Assigned, before: Split | None, source: Source, segments: PromptSegments | None
+    item: Assigned, before: Split | None, source: ClusterSource, segments: PromptSegments | None
 ) -> list[Subcluster]:
     """The subclusters of a cluster, as an earlier scan split it where that is known."""
     if before is None or segments is None:
@@ -218,7 +219,7 @@ def _with_fills(splits: Mapping[int, Split], ended: Sequence[_Finished]) -> dict
     return {i: replace(one, fills=fills[i]) for i, one in splits.items()}
 
 
-def _merged(group: Sequence[Subcluster], source: Source) -> Subcluster:
+def _merged(group: Sequence[Subcluster], source: ClusterSource) -> Subcluster:
     """Several subclusters of one template as one, with the template of all their texts."""
     if len(group) == 1:
         return group[0]
@@ -232,7 +233,7 @@ def _merged(group: Sequence[Subcluster], source: Source) -> Subcluster:
 
 
 def _filtered(
-    one: Subcluster, origin: int | None, source: Source, before: Split | None, segments: PromptSegments | None
+    one: Subcluster, origin: int | None, source: ClusterSource, before: Split | None, segments: PromptSegments | None
 ) -> _Finished:
     """A subcluster without the prompts that do not fill its template; one without fixed words keeps all.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import PromptSegments
-from harvestdetect.template.clusters import Described, Source, described
+from harvestdetect.template.clusters import ClusterSource, Described, described
 from harvestdetect.template.description import SHARED_WORDS, Description, has_words, is_rigid
 from harvestdetect.template.fillings import best_filled, segments_in_prompts
 from harvestdetect.template.mixtures import MIXED_TEXTS, templates_within, word_vectors
@@ -58,7 +58,7 @@ class Split:
 # ---------------------------------------------------------------- new splits
 
 
-def split(item: Assigned, source: Source) -> list[Subcluster]:
+def split(item: Assigned, source: ClusterSource) -> list[Subcluster]:
     """The subclusters of a cluster: itself where it is of one template, or of none.
 
     First templates side by side are separated, then templates that have only a clause in common.
@@ -73,7 +73,7 @@ def split(item: Assigned, source: Source) -> list[Subcluster]:
     return found
 
 
-def _side_by_side(item: Assigned, description: Description, source: Source) -> list[Assigned]:
+def _side_by_side(item: Assigned, description: Description, source: ClusterSource) -> list[Assigned]:
     """The templates side by side in one cluster, each with the prompts that fill it, and the remaining prompts.
 
     Returns:
@@ -88,7 +88,7 @@ def _side_by_side(item: Assigned, description: Description, source: Source) -> l
     return _by_template(best_filled(inside, item, source), item, source) if inside else []
 
 
-def _with_common_clause(item: Assigned, description: Description, source: Source) -> list[Assigned]:
+def _with_common_clause(item: Assigned, description: Description, source: ClusterSource) -> list[Assigned]:
     """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
 
     Each of them has as many words besides the clause as texts do not have in common by chance.
@@ -122,7 +122,7 @@ def _returning(account: AnyInts) -> AnyInts:
     return found[count > 1]
 
 
-def _by_template(best: Ints, item: Assigned, source: Source) -> list[Assigned]:
+def _by_template(best: Ints, item: Assigned, source: ClusterSource) -> list[Assigned]:
     """The prompts of a cluster with each number in ``best``, where enough accounts sent them."""
     parts = [item.prompts[best == number] for number in unique(best)]
     return [replace(item, prompts=prompts) for prompts in parts if source.enough_accounts(prompts)]
@@ -142,7 +142,7 @@ def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments
     return _unanimous(label[prompt], segment, len(item.cluster.segments))
 
 
-def split_as_before(item: Assigned, before: Split, source: Source, segments: PromptSegments) -> list[Subcluster]:
+def split_as_before(item: Assigned, before: Split, source: ClusterSource, segments: PromptSegments) -> list[Subcluster]:
     """The subclusters of a cluster that was split before, each with the prompts that it had, and new ones that fill it.
 
     A new prompt goes to the template that it fills best, else to a subcluster without a template, where there is one.

@@ -16,7 +16,7 @@ from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus, Prompt, Way
 from harvestdetect.dump import batches_of
-from harvestdetect.template.clusters import Source
+from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats, Floats32, Ints32
 
@@ -112,9 +112,9 @@ class Texts:
     vectors: Floats32
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ClusterSource:
         """What templates are read from; texts are aligned in this process."""
-        return Source(corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST)
+        return ClusterSource(corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST)
 
     @property
     def volume(self) -> Ints32:

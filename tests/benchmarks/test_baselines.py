@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benchmarks.baselines import BASELINES, clusters, duplicates, traffic, windows
 from benchmarks.baselines.windows import window_detection_rate
 from harvestdetect.errors import UsageError
-from harvestdetect.simulate.evaluate import Found
+from harvestdetect.simulate.evaluate import ReportedFinding
 
 Rows = list[dict[str, Any]]
 
@@ -72,12 +72,12 @@ def rows() -> Rows:
     return dump()
 
 
-def finds(found: list[Found], group: frozenset[str]) -> bool:
+def finds(found: list[ReportedFinding], group: frozenset[str]) -> bool:
     """By the rule of the scorer: half of the group in one finding of which it is half."""
     return any(2 * len(f.accounts & group) >= max(len(group), len(f.accounts)) for f in found)
 
 
-def people(found: list[Found]) -> set[str]:
+def people(found: list[ReportedFinding]) -> set[str]:
     return {a for f in found for a in f.accounts if a.startswith("person")}
 
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 
 from benchmarks import fit
-from benchmarks.fit import FOLDS, Example, _held_out, _kinds_held_out, _population, _stretched, examples_of
+from benchmarks.fit import FOLDS, _held_out, _kinds_held_out, _stretched
 from benchmarks.fit_dumps import Measured
+from benchmarks.fit_examples import Example, _population, examples_of
 from harvestdetect.judge.ledger import Curve, Ledger
 from harvestdetect.simulate.evaluate import Planted
 

@@ -24,7 +24,7 @@ from benchmarks.pages import write_section
 from benchmarks.planting import PlantedDump, plant
 from benchmarks.plots import write_plots
 from benchmarks.real_texts import START, data_missing, fixed_words
-from benchmarks.results import Finding, Group, Result, interval, wilson
+from benchmarks.results import Finding, JudgedGroup, Result, interval, wilson
 from benchmarks.scenarios import (
     CENTRE,
     EVASIONS,
@@ -45,7 +45,7 @@ from benchmarks.tables import render_parts
 from harvestdetect import Settings
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Tier
-from harvestdetect.simulate.evaluate import Found, Planted
+from harvestdetect.simulate.evaluate import Planted, ReportedFinding
 from harvestdetect.util.periods import DAY
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -347,8 +347,10 @@ def test_few_seeds_of_other_values_give_their_range() -> None:
     assert interval({1: [], 2: []}) is None
 
 
-def _group(scenario: str, *, found: bool, covered: int, name: str | None = None, days: float | None = None) -> Group:
-    return Group(
+def _group(
+    scenario: str, *, found: bool, covered: int, name: str | None = None, days: float | None = None
+) -> JudgedGroup:
+    return JudgedGroup(
         name=name or scenario, scenario=scenario, kind="campaign", accounts=60, harvest=600, found=found,
         tier="review" if found else None, recall=covered / 60, precision=1.0 if found else None, covered=covered,
         days=days,
@@ -479,8 +481,10 @@ def test_parts_give_their_jobs() -> None:
 def test_a_look_alike_has_the_tier_of_findings_that_are_its_own() -> None:
     look = Planted(name="viral", kind="look-alike", what="", accounts=frozenset("abcd"))
 
-    def found(tier: Tier, accounts: str) -> Found:
-        return Found(campaign_id=accounts, tier=tier, score=1.0, accounts=frozenset(accounts), recommended=frozenset())
+    def found(tier: Tier, accounts: str) -> ReportedFinding:
+        return ReportedFinding(
+            campaign_id=accounts, tier=tier, score=1.0, accounts=frozenset(accounts), recommended=frozenset()
+        )
 
     guilty = frozenset("wxyz")
     assert recall._tier_of(look, [found("urgent", "wxyza")], guilty) is None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harvestdetect.data import NO_TIME, Batch
 from harvestdetect.drill.grid import CENTRE, Design, Trial
 from harvestdetect.drill.hosts import ALONE, ROWS_TOGETHER, TOGETHER, Hosts, alike_id
-from harvestdetect.drill.planting import Campaign, planted
+from harvestdetect.drill.planting import DrillCampaign, planted
 from harvestdetect.drill.rounds import in_rounds
 from harvestdetect.drill.survey import SAMPLE, Survey
 from harvestdetect.drill.texts import Texts
@@ -31,7 +31,7 @@ def design(**changes: Any) -> Design:
 
 def campaigns(
     designs: Sequence[Design], survey: Survey = SURVEY, *, seed: int = 0, excluded: Sequence[str] = ()
-) -> list[Campaign]:
+) -> list[DrillCampaign]:
     trials = [Trial(number=i, design=one, factor=None) for i, one in enumerate(designs, 1)]
     texts = Texts([row.text for row in survey.sample], seed=seed)
     hosts = Hosts(survey, excluded)
@@ -41,7 +41,7 @@ def campaigns(
         cast = hosts.cast(trial.design, Random(f"{seed} {trial.number}"), taken=taken, ids=())
         assert cast is not None
         taken.update(source for host in cast.hosts for source in host.sources)
-        found.append(Campaign(trial=trial, cast=cast, author=texts.author(trial)))
+        found.append(DrillCampaign(trial=trial, cast=cast, author=texts.author(trial)))
     return found
 
 
@@ -49,7 +49,9 @@ def rows_of(made: Sequence[Batch]) -> list[dict[str, Any]]:
     return [row for batch in made for row in batch.prompts.to_pylist()]
 
 
-def added(chosen: Sequence[Campaign], dump: Sequence[Batch] = DUMP, survey: Survey = SURVEY) -> list[dict[str, Any]]:
+def added(
+    chosen: Sequence[DrillCampaign], dump: Sequence[Batch] = DUMP, survey: Survey = SURVEY
+) -> list[dict[str, Any]]:
     """The planted rows."""
     return rows_of(list(planted(dump, chosen, survey, seed=0)))[sum(b.prompts.num_rows for b in dump) :]
 
@@ -207,7 +209,7 @@ def test_texts_of_a_template_share_words_and_differ() -> None:
         [design(rewording=r, prompts=10) for r in ("one-template", "templates", "reworded", "no-template")]
     )
 
-    def common(campaign: Campaign) -> int:
+    def common(campaign: DrillCampaign) -> int:
         texts = [set(row["parts"][0].split()) for row in added([campaign])]
         return len(set.intersection(*texts))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harvestdetect.data import Reading, SourceFile
+from harvestdetect.data import FileReading, SourceFile
 from harvestdetect.dump.columns.choice import NO_TIMES
 from harvestdetect.dump.columns.learnt import ONE_ACCOUNT
 from harvestdetect.dump.inspection import UNCLEAR, inspect_dumps, languages_of
@@ -71,11 +71,11 @@ def test_languages_are_named_and_doubt_is_told() -> None:
     assert languages_of([]) == ()
 
 
-def file(number: int, reading: Reading | None) -> SourceFile:
+def file(number: int, reading: FileReading | None) -> SourceFile:
     return SourceFile(name=f"{number}.jsonl", format="jsonl", bytes=1, sha256="", rows=50, rejects=0, reading=reading)
 
 
-USER, ID = Reading(columns={"account": "user"}), Reading(columns={"account": "id"})
+USER, ID = FileReading(columns={"account": "user"}), FileReading(columns={"account": "id"})
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,23 @@ USER, ID = Reading(columns={"account": "user"}), Reading(columns={"account": "id
         ([file(1, USER)], 99, 0, ["almost as many accounts (99) as prompts (100)"]),
         ([file(1, USER)], 40, 60, ["60 of 100 prompts have no time, so little"]),
         ([file(1, USER)], 40, 100, ["no prompt has a time, so no evidence"]),
-        ([file(1, Reading(warnings=(NO_TIMES, "60 of 100 rows have no time")))], 40, 60, ["60 of 100 prompts"]),
-        ([file(n, Reading(warnings=(f"{ONE_ACCOUNT} (user)",))) for n in range(2)], 1, 0, ["all prompts are of one"]),
-        ([file(n, Reading(warnings=(ONE_ACCOUNT,))) for n in range(2)], 2, 0, [f"{ONE_ACCOUNT} (2 of 2 files)"]),
+        ([file(1, FileReading(warnings=(NO_TIMES, "60 of 100 rows have no time")))], 40, 60, ["60 of 100 prompts"]),
+        (
+            [file(n, FileReading(warnings=(f"{ONE_ACCOUNT} (user)",))) for n in range(2)],
+            1,
+            0,
+            ["all prompts are of one"],
+        ),
+        ([file(n, FileReading(warnings=(ONE_ACCOUNT,))) for n in range(2)], 2, 0, [f"{ONE_ACCOUNT} (2 of 2 files)"]),
         ([file(1, USER), file(2, ID)], 40, 0, ["different columns (id, user)"]),
         ([file(1, USER), file(2, None)], 40, 0, []),
-        ([file(1, Reading(warnings=("look here",)))], 40, 0, ["look here"]),
-        ([file(n, Reading(warnings=("look here",) * (n < 2))) for n in range(3)], 40, 0, ["look here (2 of 3 files)"]),
+        ([file(1, FileReading(warnings=("look here",)))], 40, 0, ["look here"]),
+        (
+            [file(n, FileReading(warnings=("look here",) * (n < 2))) for n in range(3)],
+            40,
+            0,
+            ["look here (2 of 3 files)"],
+        ),
     ],
 )
 def test_what_is_suspicious_is_told(files: list[SourceFile], accounts: int, without_time: int, said: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harvestdetect.data import NO_TIME, Reading
+from harvestdetect.data import NO_TIME, FileReading
 from harvestdetect.dump import read_dumps
 from harvestdetect.dump.columns.elsewhere import lines_from
 from harvestdetect.dump.columns.file_names import in_path, partitions
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 TEXT = "How do I keep the bread of a small bakery fresh over the weekend, number {}?"
 
 
-def read(source: Path, **options: Any) -> tuple[list[Row], list[tuple[int | None, str]], Reading]:
+def read(source: Path, **options: Any) -> tuple[list[Row], list[tuple[int | None, str]], FileReading]:
     """The rows, line and reason of the rejects, and how the first file was read."""
     batches = list(read_dumps([source], settings=Settings(**options)))
     rows = [row for batch in batches for row in batch.prompts.to_pylist()]
@@ -41,7 +41,7 @@ def write(path: Path, rows: Iterable[Row]) -> Path:
     return path
 
 
-def dump(tmp_path: Path, make: Any, count: int = 100, kind: str = "jsonl") -> tuple[list[Row], Reading]:
+def dump(tmp_path: Path, make: Any, count: int = 100, kind: str = "jsonl") -> tuple[list[Row], FileReading]:
     path = tmp_path / f"dump.{kind}"
     path.write_bytes(encode([make(n) for n in range(count)], kind))
     rows, rejects, reading = read(path)
@@ -50,7 +50,7 @@ def dump(tmp_path: Path, make: Any, count: int = 100, kind: str = "jsonl") -> tu
     return rows, reading
 
 
-def warned(reading: Reading, words: str) -> bool:
+def warned(reading: FileReading, words: str) -> bool:
     return any(words in warning for warning in reading.warnings)
 
 

@@ -14,7 +14,7 @@ from harvestdetect.corpus.by_prompt import parts_by_prompt
 from harvestdetect.data import MAP_COLUMNS, Corpus
 from harvestdetect.maps import layout, map_table, sample_prompts
 from harvestdetect.maps.layout import nearest
-from harvestdetect.maps.sample import LEAST, MOST, PER, map_points
+from harvestdetect.maps.sample import LEAST, MOST_POINTS, PER, map_points
 from harvestdetect.util.arrays import Floats32, unit
 from tests.corpus.building import Row, build, row
 
@@ -109,7 +109,7 @@ def test_a_few_more_rows_leave_most_of_the_sample() -> None:
 def test_the_sample_grows_slower_than_the_dump_and_ends() -> None:
     assert map_points(0) == LEAST
     assert map_points(1_000) == LEAST + 1_000 // PER
-    assert map_points(10**9) == MOST
+    assert map_points(10**9) == MOST_POINTS
 
 
 def test_findings_take_at_most_half_of_the_map() -> None:

@@ -11,8 +11,8 @@ import pytest
 from harvestdetect.data import Tier
 from harvestdetect.signatures.by_profile import (
     MOST_PARTS,
-    Candidate,
     Fitting,
+    ProfileCandidate,
     fitting,
     likenesses,
     stands_alone,
@@ -21,22 +21,22 @@ from harvestdetect.signatures.by_profile import (
 from harvestdetect.util.arrays import Floats
 
 
-def candidates(*tiers: Tier | None) -> list[Candidate]:
+def candidates(*tiers: Tier | None) -> list[ProfileCandidate]:
     """One candidate of ten accounts for each tier, without common accounts."""
     return [
-        Candidate(
+        ProfileCandidate(
             campaign_id=None if tier is None else f"c-{i}", tier=tier, accounts=np.arange(10 * i, 10 * i + 10),
         )
         for i, tier in enumerate(tiers)
     ]  # fmt: skip
 
 
-def alike(found: Sequence[Candidate], profile: Sequence[float], shape: float = 1.0) -> Floats:
+def alike(found: Sequence[ProfileCandidate], profile: Sequence[float], shape: float = 1.0) -> Floats:
     return likenesses(found, np.array(profile), lambda i: (shape, math.nan, 1.0))
 
 
 def fit(
-    found: Sequence[Candidate],
+    found: Sequence[ProfileCandidate],
     profile: Sequence[float],
     shape: float = 1.0,
     *,
@@ -97,8 +97,8 @@ def test_a_group_without_the_words_of_a_signature_is_not_the_campaign() -> None:
 
 def test_a_finding_is_as_like_as_the_candidate_with_its_accounts() -> None:
     finding, other = candidates("watch", None)
-    same = Candidate(campaign_id=None, tier=None, accounts=finding.accounts[:8])
-    part = Candidate(campaign_id=None, tier=None, accounts=finding.accounts[:4])
+    same = ProfileCandidate(campaign_id=None, tier=None, accounts=finding.accounts[:8])
+    part = ProfileCandidate(campaign_id=None, tier=None, accounts=finding.accounts[:4])
     assert chosen(fit([finding, same, other], [0.25, 0.6, 0.1])) == (0,)
     assert chosen(fit([finding, part, other], [0.25, 0.6, 0.1])) == ()
 
@@ -117,9 +117,9 @@ def test_accounts_that_are_no_candidate_fit_if_nothing_else_does() -> None:
 
 def test_a_group_that_is_mostly_in_findings_is_not_reported_beside_them() -> None:
     whole, part = candidates("watch", None)
-    part = Candidate(campaign_id=None, tier=None, accounts=np.append(whole.accounts[:8], np.arange(50, 58)))
+    part = ProfileCandidate(campaign_id=None, tier=None, accounts=np.append(whole.accounts[:8], np.arange(50, 58)))
     assert chosen(fit([whole, part], [0.25, 0.9])) == (0,), "it is the finding, and others"
-    part = Candidate(campaign_id=None, tier=None, accounts=whole.accounts[:4])
+    part = ProfileCandidate(campaign_id=None, tier=None, accounts=whole.accounts[:4])
     assert chosen(fit([whole, part], [0.25, 0.9])) == ()
     assert chosen(fit([whole, part], [0.9, 0.9])) == (0,), "and is no rival of theirs"
 

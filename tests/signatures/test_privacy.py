@@ -18,7 +18,7 @@ from harvestdetect.signatures import Exported
 from harvestdetect.signatures.apart import alike_findings
 from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import read_secret
-from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
+from harvestdetect.signatures.making import GroupTemplate, Naming, Seen, SignatureGroup, describe_groups
 from harvestdetect.signatures.shingles import hasher, shingles_of, words_of
 from harvestdetect.stages.reading import read_corpus
 from tests.signatures.conftest import Issuer
@@ -156,7 +156,7 @@ def test_words_of_everybody_are_not_exported(issuer: Issuer, cache: Path) -> Non
     names = corpus.prompts.accounts.to_pylist()
     own = {i for i, name in enumerate(names) if name.startswith("pool-") and int(name.rsplit("-", 1)[1]) < 20}
     prompts = np.flatnonzero(np.isin(corpus.prompts.account, sorted(own)))
-    group = Group(
+    group = SignatureGroup(
         id="s-" + "0" * 12, targets=(), prompts=prompts,
         templates=(GroupTemplate(words=("Explain", None, POPULAR), prompts=prompts),),
     )  # fmt: skip
@@ -189,7 +189,7 @@ def test_a_finding_that_nothing_tells_from_another_is_told(issuer: Issuer, cache
     own = [i for i, name in enumerate(names) if name.startswith("pool-")]
     people = [i for i, name in enumerate(names) if not name.startswith("pool-")]
     first, second, others = (
-        Group(
+        SignatureGroup(
             id=f"s-{number:012x}", targets=(), templates=(),
             prompts=np.flatnonzero(np.isin(corpus.prompts.account, accounts)),
         )

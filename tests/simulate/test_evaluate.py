@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from harvestdetect.data import Detection, Finding, Member, Tier
 from harvestdetect.errors import InputError, SettingsError
 from harvestdetect.report import write_outputs
-from harvestdetect.simulate.evaluate import Found, Planted, evaluate, found_of, read_findings, read_truth, render
+from harvestdetect.simulate.evaluate import (
+    Planted,
+    ReportedFinding,
+    evaluate,
+    found_of,
+    read_findings,
+    read_truth,
+    render,
+)
 from tests.report.making import make_detection, make_finding
 
 
@@ -28,9 +36,11 @@ def finding(
     tier: Tier = "urgent",
     score: float = 1.0,
     recommended: Sequence[str] | None = None,
-) -> Found:
+) -> ReportedFinding:
     advised = frozenset(accounts if recommended is None else recommended)
-    return Found(campaign_id=identity, tier=tier, score=score, accounts=frozenset(accounts), recommended=advised)
+    return ReportedFinding(
+        campaign_id=identity, tier=tier, score=score, accounts=frozenset(accounts), recommended=advised
+    )
 
 
 def some(letter: str, count: int, first: int = 0) -> list[str]:
@@ -208,7 +218,7 @@ accounts_sets = st.frozensets(names, min_size=1, max_size=8)
 @settings(max_examples=60, deadline=None)
 def test_scores_stay_in_range(found: list[Any], planted: list[Any]) -> None:
     findings = [
-        Found(campaign_id=str(i), tier=tier, score=score, accounts=accounts, recommended=frozenset())
+        ReportedFinding(campaign_id=str(i), tier=tier, score=score, accounts=accounts, recommended=frozenset())
         for i, (accounts, tier, score) in enumerate(found)
     ]
     groups = [Planted(name=str(i), kind=k, what="", accounts=a) for i, (a, k) in enumerate(planted)]
@@ -253,14 +263,14 @@ def test_findings_are_read_and_cells_made_whole_again(tmp_path: Path) -> None:
         ],
     )
     assert read_findings(tmp_path) == [
-        Found(
+        ReportedFinding(
             campaign_id="c1",
             tier="urgent",
             score=12.5,
             accounts=frozenset({"=cmd()", "@x\x1b", "'quoted"}),
             recommended=frozenset({"=cmd()", "'quoted"}),
         ),
-        Found(campaign_id="c2", tier="watch", score=1.0, accounts=frozenset({"'"}), recommended=frozenset()),
+        ReportedFinding(campaign_id="c2", tier="watch", score=1.0, accounts=frozenset({"'"}), recommended=frozenset()),
     ]
 
 

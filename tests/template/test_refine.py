@@ -18,7 +18,7 @@ from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
 from harvestdetect.dump import batches_of
-from harvestdetect.template.clusters import Source, described
+from harvestdetect.template.clusters import ClusterSource, described
 from harvestdetect.template.description import Description, is_rigid
 from harvestdetect.template.refine import Refined, _filtered, refine_clusters
 from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split, Subcluster, _side_by_side, _with_common_clause
@@ -95,8 +95,8 @@ class Case:
         return found.assigned, found.descriptions, found.templates
 
     @property
-    def source(self) -> Source:
-        return Source(
+    def source(self) -> ClusterSource:
+        return ClusterSource(
             corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST
         )  # fmt: skip
 

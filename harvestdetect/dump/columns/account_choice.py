@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from harvestdetect.dump.columns.candidates import ENOUGH, OFTEN, Candidate, is_object, names_one
+from harvestdetect.dump.columns.candidates import ENOUGH, OFTEN, ColumnCandidate, is_object, names_one
 from harvestdetect.dump.columns.names import ACCOUNT_CLASSES, SENDERS, dotted, plain
-from harvestdetect.dump.columns.samples import Sample, distinct
+from harvestdetect.dump.columns.samples import RowSample, distinct
 from harvestdetect.dump.values.paths import Path, decoded, look_around
 
 __all__ = ["KEYS", "LEAST_SENDER", "WHAT", "body_of", "judge", "judge_together"]
@@ -16,7 +16,7 @@ MANY: Final = 50
 """Rows from which on a column that differs in nearly each of them is suspicious."""
 UNIQUE: Final = 0.95
 """Share of rows. A column with more distinct values than this is another one in each row."""
-FEW: Final = 0.05
+TENANT_SHARE: Final = 0.05
 """Share of rows. A column with fewer distinct values may be a tenant."""
 FINER: Final = 5
 """A column with this many times the values of another one divides its accounts."""
@@ -42,7 +42,7 @@ _REQUEST_KEYS: Final = frozenset(
 """Names beside the prompt in the body of a request."""
 
 
-def body_of(sample: Sample, path: Path) -> Path:
+def body_of(sample: RowSample, path: Path) -> Path:
     """The path of the body of a request that a prompt is in; empty if it is in none."""
     rows = sample.at(path).rows
     if len(path) < 2 or not rows:
@@ -53,7 +53,7 @@ def body_of(sample: Sample, path: Path) -> Path:
     return path[:-1] if isinstance(body, dict) and _REQUEST_KEYS & body.keys() and path[-1] in body else ()
 
 
-def judge(one: Candidate, sample: Sample, prompt: Path) -> None:
+def judge(one: ColumnCandidate, sample: RowSample, prompt: Path) -> None:
     """Sets what a column says about who sent a request."""
     parts = [plain(part) for name in one.path for part in name.split(".")]
     one.kind = next((_CLASSES[name] for count in (3, 2, 1) if (name := ".".join(parts[-count:])) in _CLASSES), _SENDERS)
@@ -66,7 +66,7 @@ def judge(one: Candidate, sample: Sample, prompt: Path) -> None:
         one.tier = 4.0
 
 
-def _is_client(one: Candidate, sample: Sample, prompt: Path) -> bool:
+def _is_client(one: ColumnCandidate, sample: RowSample, prompt: Path) -> bool:
     """Whether a column is in the body of the request, which the client writes."""
     values = sample.at(prompt).values if prompt else []
     body = prompt if values and is_object(values[0]) else body_of(sample, prompt)
@@ -79,7 +79,7 @@ def _is_client(one: Candidate, sample: Sample, prompt: Path) -> bool:
     return settings >= 2 and dotted(one.path) in ("user", "metadata.user_id", "metadata.user", "safety_identifier")
 
 
-def judge_together(candidates: Sequence[Candidate]) -> None:
+def judge_together(candidates: Sequence[ColumnCandidate]) -> None:
     """Compares the columns with one another: tenants, and columns that few rows have."""
     for one in candidates:
         if one.kind != _SENDERS or one.tier >= 2:
@@ -93,7 +93,7 @@ def judge_together(candidates: Sequence[Candidate]) -> None:
             ),
             default=0,
         )
-        if n >= ENOUGH and values <= max(3, FEW * n) and finer >= FINER * values:
+        if n >= ENOUGH and values <= max(3, TENANT_SHARE * n) and finer >= FINER * values:
             one.tier = 2.0
     keys = max((len(distinct(one.values)) for one in candidates if one.kind == KEYS and one.tier < 2), default=0)
     for one in candidates:

@@ -19,7 +19,7 @@ __all__ = [
     "OFTEN",
     "TIMED_COLUMNS",
     "TIMED_ROWS",
-    "Candidate",
+    "ColumnCandidate",
     "are_times",
     "candidate_of",
     "depth_of",
@@ -53,7 +53,7 @@ _MILLISECONDS: Final = (10**12, 26 * 10**11)
 
 
 @dataclass(slots=True)
-class Candidate:
+class ColumnCandidate:
     """A column that could be a field."""
 
     path: Path
@@ -76,17 +76,17 @@ class Candidate:
         return len(distinct(self.values)) / max(len(self.values), 1)
 
 
-def candidate_of(path: Path, column: Column, pairs: Sequence[tuple[int, Any]], order: int) -> Candidate:
+def candidate_of(path: Path, column: Column, pairs: Sequence[tuple[int, Any]], order: int) -> ColumnCandidate:
     """A candidate from the (row, value) pairs of a column that a field accepts."""
-    return Candidate(path, column, [row for row, _ in pairs], [value for _, value in pairs], order)
+    return ColumnCandidate(path, column, [row for row, _ in pairs], [value for _, value in pairs], order)
 
 
-def depth_of(one: Candidate) -> int:
+def depth_of(one: ColumnCandidate) -> int:
     """Levels between the row and the recognised name in a path; 0 at the top of a row."""
     return min((match.depth for match in matches(one.path)), default=0) + one.column.depth
 
 
-def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
+def in_order(candidates: Iterable[ColumnCandidate]) -> list[ColumnCandidate]:
     """By falling preference. A name that few rows have comes behind those that many have."""
     candidates = list(candidates)
     most: dict[float, int] = {}
@@ -95,7 +95,7 @@ def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (one.tier, len(one.rows) < OFTEN * most[one.tier], one.order))
 
 
-def told(candidates: Sequence[Candidate]) -> tuple[Path, ...]:
+def told(candidates: Sequence[ColumnCandidate]) -> tuple[Path, ...]:
     """The paths that a user is told of, the first few whose names look like names of columns."""
     paths = dict.fromkeys(one.path for one in candidates if looks_like_name(dotted(one.path)))
     return tuple(paths)[:_MOST_OTHERS]
@@ -107,7 +107,7 @@ def shown(path: Path) -> str:
     return name if looks_like_name(name) else "a column whose name is not shown"
 
 
-def is_constant(one: Candidate) -> bool:
+def is_constant(one: ColumnCandidate) -> bool:
     """Whether all values are equal."""
     first = one.values[0] if one.values else None
     return all(value == first for value in one.values)
@@ -118,7 +118,7 @@ def is_object(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and value[:64].lstrip()[:1] == "{")
 
 
-def is_body(one: Candidate) -> bool:
+def is_body(one: ColumnCandidate) -> bool:
     """Whether most values are bodies of requests."""
     kinds = [prompt_kind(value) for value in one.values]
     return kinds.count("request") + kinds.count("messages") > len(kinds) / 2
@@ -152,7 +152,7 @@ def _is_like_a_time(value: Any) -> bool:
     return isinstance(value, date) or (type(value) is int and low <= value < high)
 
 
-def time_tier(one: Candidate) -> float:
+def time_tier(one: ColumnCandidate) -> float:
     """How doubtful it is that a column is the time of the prompt."""
     values = one.values[:200]
     good = sum(time != NO_TIME for time in TimeReader.of(values, describe=False).seconds(values))

@@ -13,7 +13,7 @@ from harvestdetect.dump.columns.candidates import (
     OFTEN,
     TIMED_COLUMNS,
     TIMED_ROWS,
-    Candidate,
+    ColumnCandidate,
     are_times,
     candidate_of,
     depth_of,
@@ -29,7 +29,7 @@ from harvestdetect.dump.columns.kinds import account_text, prompt_kind
 from harvestdetect.dump.columns.layout import Layout, is_there
 from harvestdetect.dump.columns.names import Mapped, dotted, plain
 from harvestdetect.dump.columns.profiles import Profile
-from harvestdetect.dump.columns.samples import Sample, distinct
+from harvestdetect.dump.columns.samples import RowSample, distinct
 from harvestdetect.dump.values.paths import Path
 
 __all__ = ["MEANINGFUL", "NO_TIMES", "Choice", "choose"]
@@ -84,7 +84,7 @@ class Choice:
 
 
 def choose(
-    sample: Sample,
+    sample: RowSample,
     profile: Profile | None,
     mapped: Mapped,
     constants: Mapping[str, str],
@@ -108,7 +108,7 @@ class _Chooser:
     """See :func:`choose`."""
 
     def __init__(
-        self, sample: Sample, profile: Profile | None, mapped: Mapped, constants: Mapping[str, str], *, strict: bool
+        self, sample: RowSample, profile: Profile | None, mapped: Mapped, constants: Mapping[str, str], *, strict: bool
     ) -> None:
         self._sample = sample
         self._profile = profile
@@ -195,7 +195,7 @@ class _Chooser:
         wanted = dotted(path).lower()
         return next((found for found in self._sample.paths if dotted(found).lower() == wanted), None)
 
-    def _profiled(self, name: str) -> list[Candidate]:
+    def _profiled(self, name: str) -> list[ColumnCandidate]:
         """The columns that the profile names and that have values."""
         found = []
         for order, path in enumerate(self._profile.fields.get(name, ()) if self._profile is not None else ()):
@@ -207,7 +207,7 @@ class _Chooser:
                 found.append(candidate_of(path, column, pairs, order))
         return found
 
-    def _named(self, name: str) -> list[Candidate]:
+    def _named(self, name: str) -> list[ColumnCandidate]:
         """The columns with a recognised name and with values, by falling preference."""
         taken = {paths[0] for paths in self._fields.values()}
         within = None if len(self._within) == len(self._sample) else set(self._within)
@@ -222,19 +222,19 @@ class _Chooser:
                 found.append(candidate_of(column.path, column, pairs, order))
         return found
 
-    def _empty(self, name: str) -> list[Candidate]:
+    def _empty(self, name: str) -> list[ColumnCandidate]:
         """A column with a recognised name and without values in the sample: rejects then say what is missing."""
         if self._strict:
             return []
         taken = {paths[0] for paths in self._fields.values()}
         for match, column in self._sample.named(name):
             if column.path not in taken and match.depth < _SHALLOW and (name != "account" or match.rank < LEAST_SENDER):
-                return [Candidate(column.path, column, [], [], 0)]
+                return [ColumnCandidate(column.path, column, [], [], 0)]
         return []
 
     # ------------------------------------------------------------ the prompt
 
-    def _prompt(self) -> list[Candidate]:
+    def _prompt(self) -> list[ColumnCandidate]:
         if self._given("prompt"):
             paths = self._fields.get("prompt", ())
             return [
@@ -260,7 +260,7 @@ class _Chooser:
         self._note_prompt(best)
         return [best]
 
-    def _prompt_tier(self, one: Candidate, all_of: Sequence[Candidate]) -> float:
+    def _prompt_tier(self, one: ColumnCandidate, all_of: Sequence[ColumnCandidate]) -> float:
         """How doubtful it is that a column is the prompt."""
         kinds = [prompt_kind(value) for value in one.values]
         tier = 0.0
@@ -275,11 +275,11 @@ class _Chooser:
             tier = 2.0
         return tier if len(all_of) > 1 else 0.0
 
-    def _whole(self, one: Candidate) -> Path:
+    def _whole(self, one: ColumnCandidate) -> Path:
         """The path of the prompt, or of the body of the request that it is in, so that its instructions count."""
         return body_of(self._sample, one.path) or one.path
 
-    def _note_prompt(self, one: Candidate) -> None:
+    def _note_prompt(self, one: ColumnCandidate) -> None:
         kinds = [prompt_kind(value) for value in one.values]
         name = shown(one.path)
         if kinds.count("blob") > len(kinds) / 2:
@@ -348,7 +348,7 @@ class _Chooser:
         self._others["account"] = told([one for one in others if one.path not in self._fields["account"]])
         self._note_account(chain)
 
-    def _note_account(self, chain: Sequence[Candidate]) -> None:
+    def _note_account(self, chain: Sequence[ColumnCandidate]) -> None:
         best, name = chain[0], shown(chain[0].path)
         if WHAT[best.kind]:
             self._warnings.append(f"no column says who sent a request; the account is {WHAT[best.kind]} ({name})")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from harvestdetect.data import Reading
+from harvestdetect.data import FileReading
 from harvestdetect.dump.columns.kinds import PLACEHOLDERS
 from harvestdetect.dump.values.text_columns import TextColumn
 
@@ -85,10 +85,10 @@ class Learnt:
         for account in names & _PLACEHOLDERS:
             self._placeholders[account] += accounts.count(account)
 
-    def reading(self) -> Reading:
+    def reading(self) -> FileReading:
         """What is known so far."""
         warnings = dict.fromkeys([*self._about_accounts(), *self.warnings])
-        return Reading(
+        return FileReading(
             shape=self.shape,
             columns=dict(self.columns),
             others=dict(self.others),

@@ -15,7 +15,7 @@ from harvestdetect.dump.columns.names import Match, matches, plain
 from harvestdetect.dump.values.paths import Path, leaves
 from harvestdetect.dump.values.rows import to_text
 
-__all__ = ["DEEPEST", "Column", "Sample", "distinct"]
+__all__ = ["DEEPEST", "Column", "RowSample", "distinct"]
 
 DEEPEST: Final = 9
 """Most names of a path that is searched for a recognised name."""
@@ -60,7 +60,7 @@ def _may_be_time(value: Any) -> bool:
     return isinstance(value, int | float | date) and not isinstance(value, bool)  # a datetime is a date
 
 
-class Sample:
+class RowSample:
     """Rows over which columns are chosen.
 
     Args:
@@ -132,9 +132,9 @@ class Sample:
         """The columns with a recognised name of a field, by falling preference of their names."""
         return self._named.get(name, [])
 
-    def part(self, rows: Iterable[int]) -> Sample:
+    def part(self, rows: Iterable[int]) -> RowSample:
         """The same for some of the rows."""
-        return Sample([self.chains[row] for row in rows], self._inside)
+        return RowSample([self.chains[row] for row in rows], self._inside)
 
 
 def distinct(values: Iterable[Any]) -> Counter[str]:

@@ -14,7 +14,7 @@ from harvestdetect.dump.columns.learnt import FROM_PATH, Learnt
 from harvestdetect.dump.columns.lists import list_of_rows
 from harvestdetect.dump.columns.names import Mapped, complaint, matches, plain
 from harvestdetect.dump.columns.profiles import Profile, Profiles
-from harvestdetect.dump.columns.samples import Sample
+from harvestdetect.dump.columns.samples import RowSample
 from harvestdetect.dump.values.paths import Path, decoded, explode, leaves, look_up
 from harvestdetect.errors import ColumnsError
 
@@ -108,7 +108,7 @@ class Shapes:
             if count >= _MOST_CHAINS:
                 break
         found: list[tuple[int, Choice, tuple[Path, ...]]] = []
-        failed: list[tuple[int, Choice, Sample]] = []
+        failed: list[tuple[int, Choice, RowSample]] = []
         for key, members in sorted(groups.items(), key=lambda item: -len(item[1])):
             self._choose_group(members, by_name[key], found, failed)
         if not found:
@@ -139,7 +139,7 @@ class Shapes:
         members: Sequence[_Member],
         profile: Profile | None,
         found: list[tuple[int, Choice, tuple[Path, ...]]],
-        failed: list[tuple[int, Choice, Sample]],
+        failed: list[tuple[int, Choice, RowSample]],
     ) -> None:
         """Chooses the layouts of rows of one profile, or of none. By name, several layouts may be needed."""
         by_steps: dict[tuple[Path, ...], list[Chain]] = {}
@@ -148,7 +148,7 @@ class Shapes:
         for steps, chains in by_steps.items():
             if steps:
                 self._steps.setdefault(steps)
-            sample = Sample(chains, _Member((), steps, None).inside)
+            sample = RowSample(chains, _Member((), steps, None).inside)
             for number in range(_MOST_ROUNDS if profile is None else 1):
                 strict = number > 0 or bool(found)
                 choice = choose(sample, profile, self._mapped, self._constants, strict=strict)
@@ -214,9 +214,9 @@ class Shapes:
         for steps in self._steps:
             yield "prompt", steps[0]
 
-    def _no_columns(self, records: Sequence[Any], failed: Sequence[tuple[int, Choice, Sample]]) -> ColumnsError:
+    def _no_columns(self, records: Sequence[Any], failed: Sequence[tuple[int, Choice, RowSample]]) -> ColumnsError:
         if not failed:
-            paths = list(Sample([(record,) for record in records[:100] if isinstance(record, dict)]).paths)
+            paths = list(RowSample([(record,) for record in records[:100] if isinstance(record, dict)]).paths)
             why = next((why for record in records if isinstance(why := self._why_rejected(record), str) and why), "")
             return ColumnsError(complaint(self._name, "no column for the account", "account", paths, why))
         _, choice, sample = max(failed, key=lambda item: item[0])
@@ -344,7 +344,7 @@ class Shapes:
             return ""
         self._choices += 1
         choice = choose(
-            Sample([member.chain], member.inside), profile, self._mapped, self._constants, strict=bool(self._recent)
+            RowSample([member.chain], member.inside), profile, self._mapped, self._constants, strict=bool(self._recent)
         )
         if choice.missing or not choice.rows:
             return ""

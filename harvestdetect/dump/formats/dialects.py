@@ -22,7 +22,7 @@ _TRIES: Final = 60
 """Malformed records of the sample after which a dialect is given up."""
 _PREAMBLE: Final = 30
 """Most records before the header."""
-_FEW: Final = 0.1
+_MALFORMED_SHARE: Final = 0.1
 """Share of malformed records up to which quotes are believed to be quotes."""
 _MORE: Final = 3
 """Records that a dialect without RFC 4180's quotes must read beyond those that are read with them."""
@@ -213,7 +213,7 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
     """The dialect that reads most of a sample which ``plain`` does not read well, and how it fits."""
     dialect = plain
     fits = best.width > 1 and bool(best.rows) and best.width in (len(best.rows[0][1]), _width(best.rows[0][1]))
-    few = fits and best.bad <= _FEW * best.good
+    few = fits and best.bad <= _MALFORMED_SHARE * best.good
     text = "".join(lines)
     others: list[Dialect] = []
     enough = best.good + (_MORE if fits else 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Literal, TypeAlias
 
 from harvestdetect.dump.formats.json_values import Item, is_json, objects_in, values_of
 from harvestdetect.dump.formats.lines import line_runs
@@ -14,6 +14,18 @@ from harvestdetect.dump.storage.streams import peek
 
 __all__ = ["has_json", "json_objects"]
 
+_Layout: TypeAlias = Literal["lines", "array", "objects", "sequence", "prefixed", "cri", "docker"]
+"""How the objects of a file are kept."""
+_LABELS: Final[Mapping[_Layout, str]] = {
+    "lines": "",
+    "array": "JSON array",
+    "objects": "JSON objects",
+    "sequence": "JSON text sequence",
+    "prefixed": "lines with a prefix",
+    "cri": "Kubernetes log",
+    "docker": "docker json-file",
+}
+"""What the report and ``inspect`` call each layout."""
 _BLANK: Final = b"\n\r\t "
 """Characters that a blank line may consist of."""
 _AROUND: Final = b" \t\r\n\x00\x1e\xef\xbb\xbf"
@@ -37,21 +49,21 @@ def json_objects(
         What the objects are in, such as ``JSON array`` ("" for JSON Lines), and runs of objects, one per "line". Lines
         of JSON Lines that are not one object are left to :func:`~harvestdetect.dump.formats.log_lines.pieces_of`.
     """
-    kind, chunks = _kind(head, chunks, limit)
-    if kind in ("JSON array", "JSON objects", "JSON text sequence"):
+    layout, chunks = _layout(head, chunks, limit)
+    if layout in ("array", "objects", "sequence"):
         items = values_of(chunks, limit=limit)
     else:
         items = line_runs(chunks, limit=limit, blank=_BLANK)
-    if kind == "Kubernetes log":
+    if layout == "cri":
         items = only_json(join_cri(items, limit=limit))
-    elif kind == "lines with a prefix":
+    elif layout == "prefixed":
         items = only_json(items)
-    elif kind == "docker json-file":
+    elif layout == "docker":
         items = join_docker(items, limit=limit)
     records = record_kind(head)
     if records:
         items = unpack_records(items, limit=limit, spend=spend)
-    return records or kind, items
+    return records or _LABELS[layout], items
 
 
 def has_json(head: bytes) -> bool:
@@ -71,15 +83,15 @@ def _clean(line: bytes) -> bytes:
     return line.strip(_AROUND)
 
 
-def _kind(head: bytes, chunks: Iterator[bytes], limit: int) -> tuple[str, Iterator[bytes]]:
-    """What the objects are in, and the stream again."""
+def _layout(head: bytes, chunks: Iterator[bytes], limit: int) -> tuple[_Layout, Iterator[bytes]]:
+    """How the objects are kept, and the stream again."""
     text = head.lstrip(_AROUND)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1] == b"\x1e":
-        return "JSON text sequence", chunks
+        return "sequence", chunks
     if _ARRAY.match(text):
-        return "JSON array", chunks
+        return "array", chunks
     if DOCKER.match(text) and b'"stream"' in text[: 1 << 15]:
-        return "docker json-file", chunks
+        return "docker", chunks
     lines = _first_lines(head, len(head))
     if text[:1] == b"{" and b"\n" not in text:
         # The first line is longer than the head.
@@ -88,18 +100,18 @@ def _kind(head: bytes, chunks: Iterator[bytes], limit: int) -> tuple[str, Iterat
         line = text.split(b"\n", 1)[0]
         whole = len(line) <= limit and is_json(line.strip(_AROUND))
         if not whole and (b"\n" not in text or _goes_on(text, line)):
-            return "JSON objects", chunks
-        return "", chunks
+            return "objects", chunks
+        return "lines", chunks
     objects = sum(line[:1] == b"{" and is_json(line) for line in lines)
     if 2 * objects >= len(lines):
-        return "", chunks
+        return "lines", chunks
     if text[:1] == b"{":
         divided = len(lines) > 1 and lines[1][:1] != b"{"
         together = not is_json(lines[0]) and bool(objects_in(lines[0]))
-        return ("JSON objects" if together or (divided and not is_json(lines[0])) else ""), chunks
+        return ("objects" if together or (divided and not is_json(lines[0])) else "lines"), chunks
     if any(CRI.match(line) for line in lines[:20]):
-        return "Kubernetes log", chunks
-    return ("lines with a prefix" if not objects else ""), chunks
+        return "cri", chunks
+    return ("prefixed" if not objects else "lines"), chunks
 
 
 def _goes_on(text: bytes, line: bytes) -> bool:

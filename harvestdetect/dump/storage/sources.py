@@ -24,7 +24,7 @@ from harvestdetect.util.disk import reason_of
 __all__ = [
     "MEMORY",
     "STDIN",
-    "Found",
+    "FoundFile",
     "Names",
     "cannot_copy",
     "expand_sources",
@@ -48,7 +48,7 @@ PIPE_WAIT: Final = 1.0
 """Seconds within which some process must open a named pipe for writing."""
 
 
-class Found(str):
+class FoundFile(str):
     """The name of a file that was found in a folder or by a pattern.
 
     If such a file cannot be read, it is a reject, and the other files are read. If a file that the user named cannot be
@@ -107,7 +107,7 @@ def _scheme(source: str) -> str | None:
 
 
 def _expand(source: str, left_out: LeftOut) -> list[str]:
-    if source == STDIN or isinstance(source, Found):
+    if source == STDIN or isinstance(source, FoundFile):
         return [source]
     if "\0" in source:
         raise InputError(f"no such file: {source!a}")
@@ -234,7 +234,7 @@ def _walk(folder: str, left_out: LeftOut, *, needed: bool = False) -> list[str]:
                 left_out.add(os.path.join(parent, name), why)
         folders[:] = sorted(name for name in folders if not _closed(name))
         files += [file for name in names if _is_dump(name, file := os.path.join(parent, name), left_out)]
-    return [Found(file) for file in sorted(files)]
+    return [FoundFile(file) for file in sorted(files)]
 
 
 def _closed(folder: str) -> str:
@@ -251,7 +251,7 @@ def _expand_glob(pattern: str, left_out: LeftOut) -> list[str]:
             # `**` matches every folder and its files already.
             files += [] if "**" in pattern else _walk(match, left_out)
         elif _is_dump(os.path.basename(match), match, left_out, bare=True):
-            files.append(Found(match))
+            files.append(FoundFile(match))
     if not files:
         raise InputError(f"no dumps match {pattern}; {_SEARCHED}{_but(left_out)}")
     return files
@@ -325,7 +325,7 @@ def _expand_remote(source: str, left_out: LeftOut) -> list[str]:
     ]
     if not files:
         raise InputError(f"no dumps at {source}; {_SEARCHED}{_but(left_out)}")
-    return [Found(f"{scheme}://{file}") for file in sorted(files)]
+    return [FoundFile(f"{scheme}://{file}") for file in sorted(files)]
 
 
 # ---------------------------------------------------------------- opening

@@ -13,7 +13,7 @@ from harvestdetect.dump.storage.compressed import compression, decompress
 from harvestdetect.dump.storage.folders import kept_out
 from harvestdetect.dump.storage.limits import Expansion
 from harvestdetect.dump.storage.members import Member, Readable, Skipped
-from harvestdetect.dump.storage.sources import Found, cannot_copy, is_plain_file, open_source, temporary_file
+from harvestdetect.dump.storage.sources import FoundFile, cannot_copy, is_plain_file, open_source, temporary_file
 from harvestdetect.dump.storage.sqlite_tables import is_sqlite, tables_of
 from harvestdetect.dump.storage.streams import BrokenStreamError, Stored
 from harvestdetect.dump.storage.tar import is_tar, tar_members
@@ -123,7 +123,7 @@ class _Walk:
         try:
             for member in members:
                 count += 1
-                full = Found(f"{name}!{_shown(member.name)}")
+                full = FoundFile(f"{name}!{_shown(member.name)}")
                 if count > _MEMBERS:
                     yield Lost(name=name, reason=f"the archive has more than {_MEMBERS:,} members", row=True)
                     return
@@ -135,7 +135,7 @@ class _Walk:
         except BrokenStreamError as error:
             yield Lost(name=name, reason=str(error), row=True)
 
-    def _member(self, full: Found, member: Member | Skipped, *, depth: int, expands: bool) -> Iterator[Unit | Lost]:
+    def _member(self, full: FoundFile, member: Member | Skipped, *, depth: int, expands: bool) -> Iterator[Unit | Lost]:
         if ".." in member.name.replace("\\", "/").split("/"):
             yield Lost(name=full, reason="its path leads out of the archive", row=True)
         elif isinstance(member, Skipped):
@@ -147,7 +147,7 @@ class _Walk:
 
     def _tables(self, name: str, path: str, *, expands: bool) -> Iterator[Unit | Lost]:
         for table in tables_of(path):
-            full = Found(f"{name}!{_shown(table.name)}")
+            full = FoundFile(f"{name}!{_shown(table.name)}")
             if isinstance(table, Skipped):
                 yield Lost(name=full, reason=table.what, row=table.lost)
             else:

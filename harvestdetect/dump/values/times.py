@@ -79,7 +79,7 @@ _HUGE: Final = 10**30
 """Numbers from this one on are no times in any unit."""
 _EXACT: Final = 60
 """Seconds to which a rounded number must be exact."""
-_FEW: Final = 3
+_LEAST_VALUES: Final = 3
 """Number of values from which a column shows such a format."""
 _DOTNET: Final = re.compile(r"\\?/?Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)\\?/?", re.ASCII)
 _CALLED: Final = re.compile(
@@ -445,7 +445,7 @@ def _numbers_of(sample: Sequence[Any]) -> tuple[_Numbers, tuple[str, ...]]:
     if not found:
         return "", ()
     lengths = {len(str(int(number))) for number in found if abs(number) < 1e18}
-    digits = len(lengths) == 1 and min(lengths) in _DIGIT_DATES and len(found) >= _FEW
+    digits = len(lengths) == 1 and min(lengths) in _DIGIT_DATES and len(found) >= _LEAST_VALUES
     if digits and all(number.is_integer() and _digit_date(int(number)) is not None for number in found):
         return "digits", ()
     low, high = _SERIALS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harvestdetect.cli.options import PROFILES
-from harvestdetect.data import NO_TIME, Reading
+from harvestdetect.data import NO_TIME, FileReading
 from harvestdetect.dump import read_dumps
 from harvestdetect.dump.columns.profiles import load_profiles, profiles_of, shipped_profiles
 from harvestdetect.errors import ColumnsError, SettingsError
@@ -22,7 +22,7 @@ COUNT = 30
 """Records of a test."""
 
 
-def read(file: Path, **options: Any) -> tuple[list[dict[str, Any]], list[str], Reading]:
+def read(file: Path, **options: Any) -> tuple[list[dict[str, Any]], list[str], FileReading]:
     """The rows, the reasons of the rejects, and how the file was read."""
     batches = list(read_dumps([file], settings=Settings(**options)))
     rows = [row for batch in batches for row in batch.prompts.to_pylist()]
