@@ -213,9 +213,9 @@ def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "semhash" else find_spec(name))
     start = time.perf_counter()
-    chosen = ["--peers", "datasketch,rensa,semhash", "--limit", "15", "--json", str(kept)]
+    chosen = ["--peers", "datasketch,rensa,semhash", "--limit", "30", "--json", str(kept)]
     assert command.main([*arguments, *chosen]) == 0
-    assert time.perf_counter() - start < 120
+    assert time.perf_counter() - start < 180
     found = outcomes(kept)
     assert {name: o["state"] for name, o in found.items()} == {
         "SemHash": "not installed",
@@ -224,7 +224,7 @@ def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
     }
     assert found["SemHash"]["remark"] == "needs semhash>=0.5"
     assert found["rensa"]["remark"].endswith("MB, at: signatures")
-    assert 15 <= found["rensa"]["seconds"] < 90
+    assert 30 <= found["rensa"]["seconds"] < 90
     assert found["rensa"]["scores"] is None
 
 
