@@ -286,9 +286,11 @@ def _by_strongest_part(
     templates. So the whole looks more innocent than each of its parts. That the parts belong together was tested when
     they were linked, and is not measured again. A short chain may be several campaigns, so it is judged as a whole.
     """
-    rank = {i: place for place, i in enumerate(ranked(bench.scale.judge(measured)))}
     found = list(measured)
     long_chains = [i for i, one in enumerate(campaigns) if is_chain(one) and not is_short_chain(one)]
+    if not long_chains:
+        return found
+    rank = {i: place for place, i in enumerate(ranked(bench.scale.judge(measured)))}
     sets = [one.prompts for one in campaigns]
     inside = overlaps([sets[i] for i in long_chains], sets, count=len(bench.scan.corpus.prompts.account))
     for i, overlap in zip(long_chains, inside, strict=True):
