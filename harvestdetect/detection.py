@@ -17,7 +17,7 @@ from harvestdetect.judge.attribute import Signature
 from harvestdetect.pipeline import run_scan
 from harvestdetect.settings import Settings, settings_of
 from harvestdetect.signatures.matching import Shared
-from harvestdetect.stages.plan import load_references
+from harvestdetect.stages.plan import load_registry_and_calibration
 from harvestdetect.stages.reading import read_corpus
 from harvestdetect.stages.values import DumpSource
 
@@ -98,7 +98,7 @@ def estimated(source: DumpSource | Given, *, settings: Settings | None = None) -
     settings = settings_of(settings)
     prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
-    registry, _ = load_references(context)
+    registry, _ = load_registry_and_calibration(context)
     with context.stage("read"), closing(context.engine):
         read = read_corpus(prompts, context, registry)
     context.memory.estimate(read.corpus, check=False)

@@ -22,7 +22,7 @@ from harvestdetect.stages.forming import form
 from harvestdetect.stages.judging import judge
 from harvestdetect.stages.measuring import measure
 from harvestdetect.stages.plain import PLAIN
-from harvestdetect.stages.plan import ScanPlan, families_left_out, load_references
+from harvestdetect.stages.plan import ScanPlan, families_left_out, load_registry_and_calibration
 from harvestdetect.stages.values import DumpSource
 
 __all__ = ["Scan", "run_scan"]
@@ -92,7 +92,7 @@ def run_scan(
 
 def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -> ScanPlan:
     """Loads what the scan judges by, and chooses its stages; keywords as for :func:`run_scan`."""
-    registry, calibration = load_references(context)
+    registry, calibration = load_registry_and_calibration(context)
     scale = Scale(fdr=context.settings.fdr, ledger=shipped_ledger(), calibration=calibration)
     left_out = families_left_out(leave_out, context)
     stages = PLAIN if context.settings.work is None else reusing(context, registry, scale, left_out)

@@ -43,7 +43,7 @@ from harvestdetect.signatures.values import (
     SignedCampaign,
 )
 from harvestdetect.stages.comparing import embed
-from harvestdetect.stages.plan import load_references
+from harvestdetect.stages.plan import load_registry_and_calibration
 from harvestdetect.stages.reading import read_corpus
 from harvestdetect.stages.values import Read
 from harvestdetect.util.arrays import Bools, Ints
@@ -129,7 +129,7 @@ def export_signatures(
     settings, files = _scan_of(request.folder)
     context = open_context(settings, notes=notes)
     with closing(context.engine):
-        registry, _ = load_references(context)
+        registry, _ = load_registry_and_calibration(context)
         read = _read(list(request.dumps or files), settings, context, registry)
         corpus = read.corpus
         rows = _rows(request.folder, read, files)

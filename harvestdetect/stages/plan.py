@@ -22,7 +22,7 @@ from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
-__all__ = ["ScanPlan", "Stages", "families_left_out", "load_references"]
+__all__ = ["ScanPlan", "Stages", "families_left_out", "load_registry_and_calibration"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class ScanPlan:
     """Families of evidence that do not count."""
 
 
-def load_references(context: Context) -> tuple[Registry | None, Calibration | None]:
+def load_registry_and_calibration(context: Context) -> tuple[Registry | None, Calibration | None]:
     """The registry of known scaffolds and the calibration that the settings name."""
     settings = context.settings
     registry = load_registry(settings.registry) if settings.use_registry else None

@@ -60,8 +60,8 @@ def read_corpus(
         if isinstance(source, Dumps):
             for sentence in source.left_out.sentences():
                 context.note(sentence)
-        if (told := scaffold_sentence(builder.known, registry)) is not None:
-            context.note(told)
+        if (scaffolds := scaffold_sentence(builder.known, registry)) is not None:
+            context.note(scaffolds)
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()

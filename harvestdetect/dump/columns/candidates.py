@@ -29,9 +29,9 @@ __all__ = [
     "is_object",
     "name_in",
     "names_one",
+    "paths_to_name",
     "shown",
     "time_tier",
-    "told",
 ]
 
 OFTEN: Final = 0.5
@@ -40,7 +40,7 @@ has values most often. Otherwise a single row, whose content its sender controls
 ENOUGH: Final = 20
 """Rows from which on it counts what values do. Fewer rows say nothing about them."""
 _MOST_OTHERS: Final = 5
-"""Most other columns of a field that are told."""
+"""Most other columns of a field that are named to the user."""
 
 TIMED_ROWS: Final = 50
 """Rows by which columns with times are found where no name of a column says which one has them."""
@@ -95,8 +95,8 @@ def in_order(candidates: Iterable[ColumnCandidate]) -> list[ColumnCandidate]:
     return sorted(candidates, key=lambda one: (one.tier, len(one.rows) < OFTEN * most[one.tier], one.order))
 
 
-def told(candidates: Sequence[ColumnCandidate]) -> tuple[Path, ...]:
-    """The paths that a user is told of, the first few whose names look like names of columns."""
+def paths_to_name(candidates: Sequence[ColumnCandidate]) -> tuple[Path, ...]:
+    """The paths that messages name: the first few whose names look like names of columns."""
     paths = dict.fromkeys(one.path for one in candidates if looks_like_name(dotted(one.path)))
     return tuple(paths)[:_MOST_OTHERS]
 

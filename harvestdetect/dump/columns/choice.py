@@ -21,9 +21,9 @@ from harvestdetect.dump.columns.candidates import (
     is_body,
     is_constant,
     names_one,
+    paths_to_name,
     shown,
     time_tier,
-    told,
 )
 from harvestdetect.dump.columns.kinds import account_text, prompt_kind
 from harvestdetect.dump.columns.layout import Layout, is_there
@@ -256,7 +256,7 @@ class _Chooser:
         best = ranked[0]
         whole = self._whole(best)
         self._fields["prompt"] = (whole,)
-        self._others["prompt"] = told([one for one in ranked[1:] if one.path != whole])
+        self._others["prompt"] = paths_to_name([one for one in ranked[1:] if one.path != whole])
         self._note_prompt(best)
         return [best]
 
@@ -345,7 +345,7 @@ class _Chooser:
                 chain.append(one)
                 filled |= more
         self._fields["account"] = tuple(one.path for one in chain)
-        self._others["account"] = told([one for one in others if one.path not in self._fields["account"]])
+        self._others["account"] = paths_to_name([one for one in others if one.path not in self._fields["account"]])
         self._note_account(chain)
 
     def _note_account(self, chain: Sequence[ColumnCandidate]) -> None:
@@ -380,7 +380,7 @@ class _Chooser:
             one.tier = time_tier(one)
         ranked = in_order(candidates)
         if name == "timestamp":
-            self._others[name] = told(ranked[1:])
+            self._others[name] = paths_to_name(ranked[1:])
             if ranked[0].tier >= 3:
                 return
         self._fields[name] = (ranked[0].path,)
@@ -414,7 +414,7 @@ class _Chooser:
         taken = {path for paths in self._fields.values() for path in paths}
         few = self._sample.part(range(min(len(self._sample), TIMED_ROWS)))
         paths = [path for path in few.paths if path not in taken and not self._is_written(path)][:TIMED_COLUMNS]
-        found = told(
+        found = paths_to_name(
             [candidate_of(path, column, [], 0) for path in paths if are_times((column := few.at(path)).values)]
         )
         if found:
