@@ -13,10 +13,25 @@ from benchmarks.stream import SCENARIOS, Scenario, lay, main
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
-SMALL = tuple(
-    replace(one, waves=tuple(replace(wave, accounts=wave.accounts // 2) for wave in one.waves)) for one in SCENARIOS
-)
-"""The scenarios with half the accounts: enough for a window of sixteen days, too few for one of eight."""
+
+
+def scaled(*, accounts: float = 1, each: float = 1) -> tuple[Scenario, ...]:
+    """The scenarios with a share of the accounts, each with a share of the prompts."""
+    return tuple(
+        replace(
+            one,
+            waves=tuple(
+                replace(wave, accounts=int(wave.accounts * accounts), each=wave.each * each) for wave in one.waves
+            ),
+        )
+        for one in SCENARIOS
+    )
+
+
+LARGE = scaled(each=0.5)
+"""Half the prompts of an account: enough for a window of eight days."""
+SMALL = scaled(accounts=0.5, each=0.5)
+"""The same of half the accounts: enough for a window of sixteen days, too few for one of eight."""
 
 
 def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
@@ -29,7 +44,7 @@ def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "carried", "scenarios"),
-    [(("--window", "8d"), False, SCENARIOS), (("--window", "16d", "--carry"), True, SMALL)],
+    [(("--window", "8d"), False, LARGE), (("--window", "16d", "--carry"), True, SMALL)],
     ids=("options0-False", "options1-True"),
 )
 def test_campaigns_keep_their_ids(
@@ -45,7 +60,7 @@ def test_campaigns_keep_their_ids(
     page = tmp_path / "page.md"
     page.write_text("<!-- stream -->\n<!-- /stream -->\n")
     work = [*("--work", str(tmp_path / "work")), *("--docs", str(page)), *("--json", str(tmp_path / "found.json"))]
-    assert main(["--days", "20", "--rows", "80", *options, "--cache", str(cache), *work]) == 0
+    assert main(["--days", "20", "--rows", "40", *options, "--cache", str(cache), *work]) == 0
     assert "second pool starts" in capsys.readouterr().out
     assert "hands over" in page.read_text()
     found = json.loads((tmp_path / "found.json").read_text())
