@@ -17,6 +17,7 @@ from harvestdetect.engines.choose import open_engine
 from harvestdetect.engines.engine import Engine
 from harvestdetect.engines.loop import Loop
 from harvestdetect.settings import Settings
+from harvestdetect.util.blas import limit_blas
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
@@ -179,10 +180,8 @@ class Context:
             blas_threads: threads for matrix products; None leaves the choice to the library. One is best for many
                 small products: next to another busy process, sharing them out costs more time than it saves.
         """
-        from threadpoolctl import threadpool_limits
-
         start = time.perf_counter()
-        with threadpool_limits(blas_threads, user_api="blas"), self.progress(name, 0):
+        with limit_blas(blas_threads), self.progress(name, 0):
             yield
         seconds = round(time.perf_counter() - start, 3)
         self.costs.append(StageCost(stage=name, seconds=seconds, peak_memory_mb=peak_memory_mb()))

@@ -21,7 +21,14 @@ from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
-from tests.once import forget_common_words, forget_wording_model, keep_common_words, keep_wording_model
+from tests.once import (
+    forget_common_words,
+    forget_layouts,
+    forget_wording_model,
+    keep_common_words,
+    keep_layouts,
+    keep_wording_model,
+)
 from tests.plan import is_slow, rank, scheduler
 
 given_settings.register_profile("quick", max_examples=25)
@@ -88,10 +95,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _once(cache: Path) -> Iterator[None]:
-    """No scan of this process reads the wording model anew, or counts the words of the same texts again."""
+    """No scan of this process reads the wording model anew, counts the words of the same texts again, or places
+    the same points of a map again."""
     keep_wording_model(cache)
     keep_common_words()
+    keep_layouts()
     yield
+    forget_layouts()
     forget_common_words()
     forget_wording_model()
 

@@ -4,6 +4,7 @@
   or makes one has its own folder, whose files are read each time.
 * The words that a text has in common with its neighbours are counted once for the same texts. Many tests scan the
   same rows.
+* The points of a map are placed once for the same vectors.
 """
 
 from __future__ import annotations
@@ -18,9 +19,15 @@ from harvestdetect.embed.distill import StaticModel
 from harvestdetect.embed.model_files import packaged_folder
 from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.evidence import reference
+from harvestdetect.maps import build
+from harvestdetect.maps.layout import layout
 from harvestdetect.template.alignment import common_words
+from harvestdetect.util.arrays import Floats, Floats32
 
-__all__ = ["forget_common_words", "forget_wording_model", "keep_common_words", "keep_wording_model"]
+__all__ = [
+    *("forget_common_words", "forget_layouts", "forget_wording_model"),
+    *("keep_common_words", "keep_layouts", "keep_wording_model"),
+]
 
 Files: TypeAlias = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of each file of a folder."""
@@ -96,6 +103,24 @@ def keep_common_words() -> None:
 def forget_common_words() -> None:
     """Every scan counts the words of its texts."""
     reference.common_words = common_words
+
+
+def keep_layouts() -> None:
+    """From now on, scans of this process share the places of a map, which depend on the vectors and the seed alone."""
+    placed: dict[bytes, Floats] = {}
+
+    def placed_once(vectors: Floats32, *, seed: int) -> Floats:
+        key = hashlib.blake2b(f"{seed} {vectors.shape} ".encode() + vectors.tobytes(), digest_size=16).digest()
+        if key not in placed:
+            placed[key] = layout(vectors, seed=seed)
+        return placed[key].copy()
+
+    build.layout = placed_once
+
+
+def forget_layouts() -> None:
+    """Every scan places the points of its map."""
+    build.layout = layout
 
 
 def _files(folder: Path, times: bool) -> Files:

@@ -29,10 +29,16 @@ def quantize(vectors: Floats32) -> Ints8:
     return coded
 
 
+@cache
 def rotation(d: int) -> Floats32:
-    """A fixed rotation, float32[d, d]. After it, every direction of the space is encoded about equally well."""
+    """A fixed rotation, float32[d, d]. After it, every direction of the space is encoded about equally well.
+
+    It is computed once, and no caller can change it.
+    """
     q, r = np.linalg.qr(np.random.default_rng(d).standard_normal((d, d)))
-    return np.asarray(q * np.sign(np.diag(r)), np.float32)
+    turn = np.asarray(q * np.sign(np.diag(r)), np.float32)
+    turn.flags.writeable = False
+    return turn
 
 
 def int8_products(a: Ints8, b: Ints8) -> Ints32:

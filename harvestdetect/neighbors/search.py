@@ -21,6 +21,7 @@ from harvestdetect.neighbors.exact import search_exactly, top_cosines
 from harvestdetect.neighbors.lists import Pool, Search, chord_distance
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.util.arrays import Floats32, Ints32, unit
+from harvestdetect.util.blas import limit_blas
 from harvestdetect.util.machine import cores
 from harvestdetect.util.vectors import Rows
 
@@ -112,10 +113,8 @@ def thread_pool(threads: int, *, codes: bool) -> Iterator[Pool]:
         threads: 0 takes all cores.
         codes: whether torch may multiply codes.
     """
-    from threadpoolctl import threadpool_limits
-
     with (
-        threadpool_limits(1, user_api="blas"),
+        limit_blas(1),
         ThreadPoolExecutor(threads or cores(), initializer=_one_thread, initargs=(codes,)) as pool,
     ):
         yield pool
