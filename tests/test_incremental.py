@@ -40,7 +40,7 @@ from harvestdetect.util.disk import SpareFolder
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
-ROWS = 10_000
+ROWS = 4_000
 """Of the simulated dump."""
 
 
@@ -440,7 +440,7 @@ def said(detection: Detection, part: str) -> list[str]:
 def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A simulated dump cut by time into one of nineteen twentieths and one that came later."""
     folder = tmp_path_factory.mktemp("earlier")
-    simulate(folder, prompts=ROWS, seed=3)
+    simulate(folder, prompts=ROWS, harvest_share=0.25, seed=3)
     lines: list[str] = []
     for file in sorted((folder / "dump").iterdir()):
         with gzip.open(file, "rt") as rows:

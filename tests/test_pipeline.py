@@ -35,7 +35,7 @@ from tests.stages.making import T0, people
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
-ROWS = 6_000
+ROWS = 3_000
 """Of the small dump."""
 
 
@@ -56,7 +56,7 @@ def fast(cache: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Made:
-    simulation = simulate(tmp_path_factory.mktemp("made"), prompts=ROWS)
+    simulation = simulate(tmp_path_factory.mktemp("made"), prompts=ROWS, harvest_share=0.2, campaigns=4)
     batches = list(read_dumps(simulation.files))
     with judged() as taken:
         detection = detect(batches, settings=fast)

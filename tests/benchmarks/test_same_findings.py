@@ -33,7 +33,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
         lines: list[str] = []
         patch.setattr(same_findings, "_scan", keeping)
         printed.setattr("builtins.print", lambda *parts, **_: lines.append(" ".join(map(str, parts))))
-        code = main(["--before", str(same_findings.ROOT), "--rows", "2000"])
+        code = main(["--before", str(same_findings.ROOT), "--rows", "1000"])
     return code, "\n".join(lines), kept
 
 

@@ -33,7 +33,7 @@ BY_NAME = {str(constant): constant for constant in DECISIONS}
 @pytest.fixture(scope="module")
 def dump(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("dump")
-    simulate(folder, prompts=ROWS, seed=5)
+    simulate(folder, prompts=ROWS // 2, harvest_share=0.2, seed=5)
     return sorted((folder / "dump").iterdir())
 
 

@@ -14,7 +14,6 @@ from benchmarks.stream import SCENARIOS, Scenario, lay, main
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 
-
 def scaled(*, accounts: float = 1, each: float = 1) -> tuple[Scenario, ...]:
     """The scenarios with a share of the accounts, each with a share of the prompts."""
     return tuple(
