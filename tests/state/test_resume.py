@@ -17,7 +17,7 @@ from harvestdetect.simulate import simulate
 from harvestdetect.store.folder import ArtifactFolder
 from tests.faults.server import Server
 
-ROWS = 3_000
+ROWS = 1_500
 ANSWER = ("campaigns.jsonl", "accounts.csv", "prompts.parquet", "candidates.jsonl", "rejects.jsonl")
 """Files of a scan that tell nothing about how long it took."""
 
@@ -53,7 +53,7 @@ def scan(files: tuple[Path, ...], work: Path | None, out: Path) -> tuple[dict[st
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("resume")
-    simulation = simulate(folder, prompts=ROWS, seed=3)
+    simulation = simulate(folder, prompts=ROWS, harvest_share=0.3, campaigns=2, seed=3)
     lines = [line for file in simulation.files for line in gzip.decompress(file.read_bytes()).splitlines(keepends=True)]
     parts = {
         "first.jsonl": b"".join(lines[: ROWS // 2]),
