@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -26,12 +27,16 @@ from harvestdetect.util.arrays import Floats, Floats32
 
 __all__ = [
     *("forget_common_words", "forget_layouts", "forget_wording_model"),
-    *("keep_common_words", "keep_layouts", "keep_wording_model"),
+    *("keep_common_words", "keep_layouts", "keep_wording_model", "learn", "learned"),
 ]
 
 Files: TypeAlias = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of each file of a folder."""
 
+_COUNTED: Final[dict[bytes, tuple[int, float]]] = {}
+"""Results of ``common_words`` by a digest of the texts."""
+_PLACED: Final[dict[bytes, Floats]] = {}
+"""Places of maps by a digest of the vectors and the seed."""
 _READ: Final = distill._known
 _DIGEST: Final = encoders.folder_digest
 
@@ -88,14 +93,13 @@ def forget_wording_model() -> None:
 
 def keep_common_words() -> None:
     """From now on, scans of this process share the results of ``common_words``, which depend on the texts alone."""
-    counted: dict[bytes, tuple[int, float]] = {}
 
     def counted_once(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
         whole = f"{[*map(len, texts)]}" + "\0\0".join(map("\0".join, texts))
         key = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if key not in counted:
-            counted[key] = common_words(texts)
-        return counted[key]
+        if key not in _COUNTED:
+            _COUNTED[key] = common_words(texts)
+        return _COUNTED[key]
 
     reference.common_words = counted_once
 
@@ -107,13 +111,12 @@ def forget_common_words() -> None:
 
 def keep_layouts() -> None:
     """From now on, scans of this process share the places of a map, which depend on the vectors and the seed alone."""
-    placed: dict[bytes, Floats] = {}
 
     def placed_once(vectors: Floats32, *, seed: int) -> Floats:
         key = hashlib.blake2b(f"{seed} {vectors.shape} ".encode() + vectors.tobytes(), digest_size=16).digest()
-        if key not in placed:
-            placed[key] = layout(vectors, seed=seed)
-        return placed[key].copy()
+        if key not in _PLACED:
+            _PLACED[key] = layout(vectors, seed=seed)
+        return _PLACED[key].copy()
 
     build.layout = placed_once
 
@@ -121,6 +124,17 @@ def keep_layouts() -> None:
 def forget_layouts() -> None:
     """Every scan places the points of its map."""
     build.layout = layout
+
+
+def learned(before: tuple[int, int] = (0, 0)) -> tuple[dict[bytes, tuple[int, float]], dict[bytes, Floats]]:
+    """Results that this process has, in the order in which it found them, without the first of each kind."""
+    return dict(islice(_COUNTED.items(), before[0], None)), dict(islice(_PLACED.items(), before[1], None))
+
+
+def learn(results: tuple[dict[bytes, tuple[int, float]], dict[bytes, Floats]]) -> None:
+    """Takes over the results of another process."""
+    _COUNTED.update(results[0])
+    _PLACED.update(results[1])
 
 
 def _files(folder: Path, times: bool) -> Files:

@@ -79,7 +79,7 @@ def test_a_simulated_dump_is_scanned_and_scored(outside: dict[str, str], tmp_pat
 
 
 def test_a_campaign_keeps_its_id_from_week_to_week(outside: dict[str, str], tmp_path: Path) -> None:
-    said = told(outside, "python", EXAMPLES / "nightly.py", tmp_path / "made", "6000")
+    said = told(outside, "python", EXAMPLES / "nightly.py", tmp_path / "made", "3000")
     weeks = re.split(r"(?m)^week-\d+\.jsonl - ", said)[1:]
     assert len(weeks) >= 4
     ids = [set(re.findall(r"c-[0-9a-f]{10}", week)) for week in weeks]

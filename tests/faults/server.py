@@ -2,7 +2,8 @@
 
 A process that has imported the library and read the wording model waits on a socket and forks for each command. The
 library of faults is loaded into it, and each command reads a plan of its own. Nothing else of the library was used
-before a fork. A command whose plan watches the folder of the model reads it again.
+before a fork. A command whose plan watches the folder of the model reads it again. What a command computed that
+:mod:`tests.once` keeps is there for those after it.
 
 As a program (``python -m faults.server SOCKET``) it is that process; :class:`Server` starts it and talks to it.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pickle
 import resource
 import select
 import signal
@@ -29,7 +31,14 @@ from typing import Any, Final
 
 from harvestdetect.store.folder import cache_folder
 from tests.faults import Plan
-from tests.once import forget_wording_model, keep_wording_model
+from tests.once import (
+    forget_wording_model,
+    keep_common_words,
+    keep_layouts,
+    keep_wording_model,
+    learn,
+    learned,
+)
 
 __all__ = ["Done", "Server"]
 
@@ -148,6 +157,8 @@ def _serve(path: str) -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     _read_model()
+    keep_common_words()
+    keep_layouts()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path + ".new")
     listening.listen(64)
@@ -166,6 +177,7 @@ def _serve(path: str) -> None:
                     talk.sendall(str(code).encode())
                 talk.close()
                 _import(modules, tried)
+                _learn(modules.with_name("learned"))
             for child, talk, _ in [r for r in running.values() if r[1] in ready]:
                 if not talk.recv(1):  # the other side is tired of waiting
                     os.kill(child, signal.SIGKILL)
@@ -218,6 +230,13 @@ def _import(file: Path, tried: set[str]) -> None:
         file.unlink()
 
 
+def _learn(file: Path) -> None:
+    """Takes over what a command computed."""
+    with suppress(OSError, EOFError, pickle.UnpicklingError):  # a command that was killed wrote a part or nothing
+        learn(pickle.loads(file.read_bytes()))
+        file.unlink()
+
+
 def _run(asked: Mapping[str, Any]) -> None:
     """What the fork does; it ends here."""
     import atexit
@@ -232,6 +251,7 @@ def _run(asked: Mapping[str, Any]) -> None:
             os.dup2(handle, number)
             os.close(handle)
         before = set(sys.modules)
+        counted, placed = (len(results) for results in learned())
         if asked["largest_file"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest_file"], resource.RLIM_INFINITY))
         if asked["plan"] is not None:
@@ -244,6 +264,7 @@ def _run(asked: Mapping[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         new = [name for name in sys.modules if name not in before and "swig" not in name]
         Path(asked["out"]).with_name("modules").write_text("\n".join(new))
+        Path(asked["out"]).with_name("learned").write_bytes(pickle.dumps(learned((counted, placed))))
         atexit._run_exitfuncs()
     except BaseException:
         import traceback
