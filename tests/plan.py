@@ -73,6 +73,7 @@ SLOW: Final = (
     *("tests/corpus/test_registry.py", "tests/explain/test_explain.py", "tests/explain/test_account.py"),
     "tests/judge/test_candidates.py",
     *("tests/dump/storage/test_sources.py", "tests/dump/storage/test_limits.py", "tests/dump/test_bad_input.py"),
+    "tests/dump/test_bad_parquet.py",
     *("tests/dump/storage/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
     *("tests/signatures/", "tests/cli/test_signatures_command.py"),
