@@ -75,7 +75,7 @@ SLOW: Final = (
     *("tests/dump/storage/test_sources.py", "tests/dump/storage/test_limits.py", "tests/dump/test_bad_input.py"),
     "tests/dump/test_bad_parquet.py",
     *("tests/dump/storage/test_databases.py", "tests/cli/test_pseudonym_command.py"),
-    *("tests/util/test_memory_estimate.py", "tests/engines/"),
+    *("tests/util/test_memory_estimate.py", "tests/util/test_redact.py::test_hostile_repeats", "tests/engines/"),
     *("tests/signatures/", "tests/cli/test_signatures_command.py"),
     *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_search.py"),
     "tests/serve/test_server.py",

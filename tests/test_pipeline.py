@@ -104,6 +104,7 @@ def missed(scores: Scores) -> set[str]:
 # ---------------------------------------------------------------- what is found
 
 
+@pytest.mark.usefixtures("made")  # the first scan with a cache distils the wording model, which takes torch
 def test_a_scan_imports_nothing_that_takes_a_second(tmp_path: Path, environment: Mapping[str, str]) -> None:
     """To import ``scipy.stats``, or ``hdbscan`` with scikit-learn, takes longer than to scan a small dump."""
     made = simulate(tmp_path / "dump", prompts=1_500)
