@@ -19,6 +19,7 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
+from harvestdetect.evidence.payload import own_payload
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
@@ -96,9 +97,18 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
 
 
 def _uneven_share(inputs: ReadingInputs) -> float | None:
-    """Interquartile range of the share of their traffic that the accounts spend on the candidate."""
-    shares = inputs.candidate.trimmed.harvest_share
-    return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
+    """Interquartile range of the share of their traffic that the accounts spend on the candidate.
+
+    As many requests as are few (``MIN_SAMPLE``), with the usual share, are added to those of each account: the share of
+    an account with one or two requests is uneven by chance.
+    """
+    campaign = inputs.candidate.trimmed
+    sent = inputs.context.reference.sent[campaign.accounts]
+    if not len(sent):
+        return None
+    usual = len(campaign.prompts) / max(int(sent.sum()), 1)
+    shares = (campaign.harvest_prompts + MIN_SAMPLE * usual) / (sent + MIN_SAMPLE)
+    return float(np.subtract(*np.quantile(shares, (0.75, 0.25))))
 
 
 def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
@@ -115,6 +125,11 @@ def _own_within(inputs: ReadingInputs) -> float | None:
     campaign = inputs.candidate.trimmed
     cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
     return own_excess(inputs.context.scan.vectors, rows, member, cluster)
+
+
+def _own_payload(inputs: ReadingInputs) -> float | None:
+    """How much more alike two prompts of one account are than two of two accounts, without its own fixed words."""
+    return own_payload(inputs.context.scan, *_compared(inputs))
 
 
 def _own_beyond(inputs: ReadingInputs) -> float | None:
@@ -278,6 +293,10 @@ _STRUCTURE: Final = (
         id="own_beyond_loose", speaks="low", family="structure",
         label="subjects of the accounts' own within a cluster and a language, no template",
         take=lambda x: None if x.explained.templated else _own_beyond(x),
+    ),
+    Reading(
+        id="own_payload", speaks="low", family="structure",
+        label="subjects of the accounts' own beyond the words that they always use", take=_own_payload,
     ),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,
