@@ -34,7 +34,7 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",
     "uneven_share": lambda x: (
         "Between the upper and the lower quarter of the accounts, the share of their traffic that belongs to the group "
-        f"differs by {100 * x:.0f} percentage points."
+        f"differs by {100 * x:.0f} percentage points, those with few prompts drawn towards the usual share."
     ),
     "own_subjects": lambda x: (
         f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
@@ -54,6 +54,10 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     ),
     "own_beyond_loose": lambda x: (
         f"Within a subject, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
+    "own_payload": lambda x: (
+        f"Without the words that an account has in nearly all of its prompts, two prompts of one account are {_more(x)} "
+        "than two of different accounts."
     ),
     "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",

@@ -42,7 +42,7 @@ def inputs(
     account: Any = (0, 0, 1, 1),
     time: Any = None,
     period: tuple[float, float] | None = (0.0, 1_000.0),
-    harvest_share: Any = (0.1, 0.9),
+    harvest_prompts: Any = (2, 2),
     vectors: Vectors | None = None,
     cluster: Any = None,
     groups: Any = None,
@@ -54,7 +54,7 @@ def inputs(
         accounts=np.array(accounts, np.int32),
         prompts=np.arange(prompts, dtype=np.int32),
         prompt_cluster=np.zeros(prompts, np.int32) if cluster is None else np.array(cluster, np.int32),
-        harvest_share=np.array(harvest_share, np.float64),
+        harvest_prompts=np.array(harvest_prompts, np.int32),
     )
     columns = SimpleNamespace(
         time=np.full(count, NO_TIME) if time is None else np.array(time, np.int64),
@@ -129,9 +129,28 @@ def test_an_even_load_is_low() -> None:
 
 
 def test_the_spread_of_the_share_of_traffic_is_an_interquartile_range() -> None:
-    assert taken("uneven_share", harvest_share=(0.1, 0.2, 0.3, 0.4, 0.5)) == pytest.approx(0.2)
-    assert taken("uneven_share", harvest_share=(0.4, 0.4, 0.4)) == 0
-    assert taken("uneven_share", harvest_share=()) is None
+    many = 1_000_000
+    shares = np.array((0.1, 0.2, 0.3, 0.4, 0.5))
+    assert spread_of(shares * many, [many] * 5) == pytest.approx(0.2, rel=1e-4)
+    assert spread_of([4, 4, 4], [10, 10, 10]) == 0
+    assert taken("uneven_share", accounts=(), harvest_prompts=()) is None
+
+
+def test_the_share_of_accounts_with_few_prompts_is_drawn_towards_the_usual_one() -> None:
+    # two of three send one prompt elsewhere
+    few, many = spread_of([1] * 20 + [2] * 10, [2] * 20 + [2] * 10), spread_of([50] * 20 + [100] * 10, [100] * 30)
+    assert few is not None
+    assert many is not None
+    assert 0 < few < 0.2 < 0.45 < many < 0.5
+
+
+def spread_of(inside: Any, sent: Any) -> float | None:
+    """The spread of accounts that sent so many prompts in the candidate and in all."""
+    prompts = int(np.sum(inside))
+    return taken(
+        "uneven_share", sent=np.array(sent), accounts=range(len(sent)), harvest_prompts=inside, prompts=prompts,
+        account=np.zeros(1, np.int32),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("deviations", "shared"), [(4.0, 0.0), (-3.0, 3.0 - CHANCE), (-CHANCE, 0.0), (0.0, 0.0)])
