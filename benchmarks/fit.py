@@ -103,7 +103,7 @@ class Settled:
 def _kinds() -> dict[str, tuple[Family, Kind]]:
     """The rows that a ledger may have, each with its family.
 
-    A measure never speaks against a campaign: an attacker can avoid to look conspicuous in any of them.
+    A measure never speaks against a campaign: an attacker can avoid looking conspicuous in any of them.
     """
     found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
