@@ -49,8 +49,6 @@ __all__ = ["main"]
 
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
-ABSENT: Final = -0.5
-"""Least bits of a measure. An attacker can avoid to look conspicuous in any of them, so its absence says little."""
 SHARED: Final = 0.2
 """Least weight of shared infrastructure. Most planted campaigns share none that is rare, so the fit would drop it for
 signs that come with it."""
@@ -65,11 +63,9 @@ FALSE_REVIEWS: Final = 1.0
 NATIVE_REVIEWS: Final = 1.0
 """The same for innocent traffic as people and programs sent it, where nothing was planted."""
 RARE: Final = ("study", "public-template")
-"""Kinds of innocent groups that are not counted in these rates, and fitted with the weight :data:`LESS`. A study deals
-its items to strangers who send them like people, and users of a published template put ever new things into it. So does
-a campaign: a dump hardly tells them apart. They are rarer at a provider than in the worlds; how rare is not known."""
-LESS: Final = 0.3
-"""Weight of a candidate of a kind in :data:`RARE`, relative to innocent candidates of no kind."""
+"""Kinds of innocent groups that are not counted in these rates. A study deals its items to strangers who send them like
+people, and users of a published template put ever new things into it. So does a campaign: a dump hardly tells them
+apart. They are rarer at a provider than in the worlds; how rare is not known."""
 MOST_PRIOR: Final = -0.5
 """Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
 PRIOR_BELOW: Final = 8.0
@@ -105,14 +101,17 @@ class Settled:
 
 
 def _kinds() -> dict[str, tuple[Family, Kind]]:
-    """The rows that a ledger may have, each with its family."""
+    """The rows that a ledger may have, each with its family.
+
+    A measure never speaks against a campaign: an attacker can avoid looking conspicuous in any of them.
+    """
     found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
             floor = SHARED if m.family == "infrastructure" else 0.0
-            found[m.id] = m.family, Kind(rises=True, least=ABSENT, floor=floor, relative=True)
+            found[m.id] = m.family, Kind(rises=True, least=0.0, floor=floor, relative=True)
             if m.family not in ("text", "infrastructure"):
-                kind = Kind(rises=m.tail == "high", least=ABSENT, relative=True)
+                kind = Kind(rises=m.tail == "high", least=0.0, relative=True)
                 found[m.id + EFFECT] = m.family, kind
     for r in READINGS:
         found[r.id] = r.family, Kind(rises=r.speaks == "high", least=r.least)
@@ -123,7 +122,10 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
     """The examples whose truth is clear, as a table."""
     pieces = Counter((e.dump, e.campaign) for e in examples if e.is_planted)
     clear = [e for e in examples if e.is_clear]
-    weight = [e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.is_planted else _weight(e)) for e in clear]
+    weight = [
+        e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.is_planted else LOOK_ALIKE if e.look_alike else 1.0)
+        for e in clear
+    ]
     return Examples(
         ids=list(kinds),
         values=np.array([[e.values.get(id_, np.nan) for id_ in kinds] for e in clear]),
@@ -131,13 +133,6 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
         weight=np.array(weight),
         dump=np.array([e.dump for e in clear]),
     )
-
-
-def _weight(innocent: Example) -> float:
-    """The weight of an innocent candidate, relative to one of no kind."""
-    if innocent.population in RARE:
-        return LESS
-    return LOOK_ALIKE if innocent.look_alike else 1.0
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:

@@ -231,7 +231,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="product", label="a product's fixed template behind many customers", test=_product,
-        rows=("own_subjects", "own_within", "own_within_loose", "own_beyond", "own_beyond_loose"),
+        rows=("own_data",),
     ),
     Explanation(
         id="community", label="a community with a common interest", test=_community,

@@ -34,26 +34,18 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",
     "uneven_share": lambda x: (
         "Between the upper and the lower quarter of the accounts, the share of their traffic that belongs to the group "
-        f"differs by {100 * x:.0f} percentage points."
+        f"differs by {100 * x:.0f} percentage points, those with few prompts drawn towards the usual share."
     ),
-    "own_subjects": lambda x: (
-        f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
+    "own_data": lambda x: (
+        f"Two prompts of one account are {_more(x)} than two of different accounts. This is the least of three "
+        "comparisons: within each template, within each subject of it, and without the words that an account always "
+        "uses."
     ),
     "shared_items": lambda x: (
         f"Two prompts of one account are less alike, by {x:.1f} standard deviations, than if they were dealt at "
         "random, as where each account works through the same items."
         if x >= NOTICEABLE
         else "Two prompts of one account are no less alike than if they were dealt at random."
-    ),
-    "own_within": lambda x: (
-        f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
-    ),
-    "own_within_loose": lambda x: f"Two prompts of one account are {_more(x)} than two of different accounts.",
-    "own_beyond": lambda x: (
-        f"Within a template and a subject, two prompts of one account are {_more(x)} than two of different accounts."
-    ),
-    "own_beyond_loose": lambda x: (
-        f"Within a subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",

@@ -19,6 +19,7 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
+from harvestdetect.evidence.payload import own_payload
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
@@ -96,9 +97,18 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
 
 
 def _uneven_share(inputs: ReadingInputs) -> float | None:
-    """Interquartile range of the share of their traffic that the accounts spend on the candidate."""
-    shares = inputs.candidate.trimmed.harvest_share
-    return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
+    """Interquartile range of the share of their traffic that the accounts spend on the candidate.
+
+    As many requests as are few (``MIN_SAMPLE``), with the usual share, are added to those of each account: the share of
+    an account with one or two requests is uneven by chance.
+    """
+    campaign = inputs.candidate.trimmed
+    sent = inputs.context.reference.sent[campaign.accounts]
+    if not len(sent):
+        return None
+    usual = len(campaign.prompts) / max(int(sent.sum()), 1)
+    shares = (campaign.harvest_prompts + MIN_SAMPLE * usual) / (sent + MIN_SAMPLE)
+    return float(np.subtract(*np.quantile(shares, (0.75, 0.25))))
 
 
 def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
@@ -109,27 +119,50 @@ def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
     return compared_prompts(inputs.candidate.trimmed.prompts, inputs.context.scan.corpus.prompts.account)
 
 
-def _own_within(inputs: ReadingInputs) -> float | None:
-    """How much more alike two prompts of one account are than two of different accounts, within the templates."""
-    rows, member = _compared(inputs)
-    campaign = inputs.candidate.trimmed
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
-    return own_excess(inputs.context.scan.vectors, rows, member, cluster)
+def _own_data(inputs: ReadingInputs) -> float | None:
+    """How much more alike two prompts of one account are than two of different accounts, in the view that shows least.
 
+    Independent developers have data of their own in every view; what an operator deals is nobody's own in one of them.
 
-def _own_beyond(inputs: ReadingInputs) -> float | None:
-    """The same within coarse subjects of each template.
+    * Within each template: an account may have one template at a time.
+    * Within coarse subjects of each template too: an account may have a language of its own.
+    * Without the words that each account always uses (:mod:`harvestdetect.evidence.payload`): it may word the
+      instruction in its own way.
 
-    So an account with one language of its own is not taken for one with data, nor is one that has each template for
-    some days. Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
+    Less than nothing counts as nothing: accounts that all send one list are no more like a campaign for that.
     """
     rows, member = _compared(inputs)
+    least = None
+    for view in (_within_templates, _within_subjects, _of_payloads):
+        found = view(inputs, rows, member)
+        if found is not None:
+            least = found if least is None else min(least, found)
+            if least <= 0:
+                return 0.0
+    return least
+
+
+def _within_templates(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
+    return own_excess(inputs.context.scan.vectors, rows, member, _clusters(inputs, rows))
+
+
+def _within_subjects(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
+    """Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another."""
     if len(rows) < SUBJECTS * MIN_SAMPLE:
         return None
+    vectors = inputs.context.scan.vectors
+    subject = _subjects(unit(np.asarray(vectors[rows], np.float32)))
+    return own_excess(vectors, rows, member, _clusters(inputs, rows) * SUBJECTS + subject)
+
+
+def _of_payloads(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
+    return own_payload(inputs.context.scan, rows, member)
+
+
+def _clusters(inputs: ReadingInputs, rows: Ints) -> Ints:
+    """int64[t]: the cluster of each of t prompts of the candidate."""
     campaign = inputs.candidate.trimmed
-    subject = _subjects(unit(np.asarray(inputs.context.scan.vectors[rows], np.float32)))
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
-    return own_excess(inputs.context.scan.vectors, rows, member, cluster * SUBJECTS + subject)
+    return campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
 
 
 def _subjects(vectors: Floats32) -> Ints:
@@ -155,8 +188,7 @@ def _near_copies(inputs: ReadingInputs) -> float | None:
     rows, member = _compared(inputs)
     if len(rows) < MIN_COMPARED:
         return None
-    campaign = inputs.candidate.trimmed
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
+    cluster = _clusters(inputs, rows)
     found = []
     for one in np.unique(cluster).tolist():
         inside = np.flatnonzero(cluster == one)
@@ -253,31 +285,11 @@ _STRUCTURE: Final = (
         id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share,
     ),
     Reading(
-        id="own_subjects", speaks="low", family="structure", label="subjects of the accounts' own",
-        take=lambda x: None if x.explained.own_subjects is None else x.explained.own_subjects.of_usual,
+        id="own_data", speaks="low", family="structure", label="data of the accounts' own", take=_own_data,
     ),
     Reading(
         id="shared_items", speaks="low", family="structure",
         label="the same items in each account, against a shuffle", take=_shared_items,
-    ),
-    # with a template and without one they say different things, so they are rows of their own
-    Reading(
-        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template",
-        take=lambda x: _own_within(x) if x.explained.templated else None,
-    ),
-    Reading(
-        id="own_within_loose", speaks="low", family="structure", label="subjects of the accounts' own, no template",
-        take=lambda x: None if x.explained.templated else _own_within(x),
-    ),
-    Reading(
-        id="own_beyond", speaks="low", family="structure",
-        label="subjects of the accounts' own within a template and a language",
-        take=lambda x: _own_beyond(x) if x.explained.templated else None,
-    ),
-    Reading(
-        id="own_beyond_loose", speaks="low", family="structure",
-        label="subjects of the accounts' own within a cluster and a language, no template",
-        take=lambda x: None if x.explained.templated else _own_beyond(x),
     ),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,

@@ -50,14 +50,14 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
         ("days", math.log2(0.4), "Nine tenths of the prompts came within 40% of the days of the dump."),
         ("few", MOST, "The 3 busiest accounts sent 50% of the prompts or less."),
         ("few", 0.7, "The 3 busiest accounts sent 70% of the prompts."),
-        (
-            "own_within", -0.01,
-            "Within a template, two prompts of one account are no more alike than two of different accounts.",
-        ),
-        (
-            "own_within", 0.3,
-            "Within a template, two prompts of one account are more alike by a cosine of 0.30 at most than two of "
-            "different accounts.",
+        *(
+            (
+                "own_data", value,
+                f"Two prompts of one account are {more} than two of different accounts. This is the least of three "
+                "comparisons: within each template, within each subject of it, and without the words that an account "
+                "always uses.",
+            )
+            for value, more in ((0.0, "no more alike"), (0.3, "more alike by a cosine of 0.30 at most"))
         ),
     ],
 )  # fmt: skip

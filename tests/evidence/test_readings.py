@@ -14,7 +14,7 @@ from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE
+from harvestdetect.util.amounts import FEW
 from harvestdetect.util.arrays import Ints, Vectors
 
 TAKE = {reading.id: reading.take for reading in READINGS}
@@ -42,19 +42,21 @@ def inputs(
     account: Any = (0, 0, 1, 1),
     time: Any = None,
     period: tuple[float, float] | None = (0.0, 1_000.0),
-    harvest_share: Any = (0.1, 0.9),
+    harvest_prompts: Any = (2, 2),
     vectors: Vectors | None = None,
     cluster: Any = None,
     groups: Any = None,
+    texts: list[str] | None = None,
     **explained: Any,
 ) -> ReadingInputs:
     """Of a candidate whose prompts are the first of the dump."""
     count = len(account)
+    said = [f"w{i % 64}" for i in range(count)] if texts is None else texts
     campaign = SimpleNamespace(
         accounts=np.array(accounts, np.int32),
         prompts=np.arange(prompts, dtype=np.int32),
         prompt_cluster=np.zeros(prompts, np.int32) if cluster is None else np.array(cluster, np.int32),
-        harvest_share=np.array(harvest_share, np.float64),
+        harvest_prompts=np.array(harvest_prompts, np.int32),
     )
     columns = SimpleNamespace(
         time=np.full(count, NO_TIME) if time is None else np.array(time, np.int64),
@@ -65,7 +67,9 @@ def inputs(
             sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
         ),
         scan=SimpleNamespace(
-            corpus=SimpleNamespace(prompts=columns),
+            corpus=SimpleNamespace(prompts=columns, text=SimpleNamespace(take=lambda rows: [said[i] for i in rows])),
+            parts=SimpleNamespace(start=np.arange(count + 1), segment=np.arange(count, dtype=np.int32)),
+            encode=counted,
             vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
         ),
     )
@@ -129,16 +133,34 @@ def test_an_even_load_is_low() -> None:
 
 
 def test_the_spread_of_the_share_of_traffic_is_an_interquartile_range() -> None:
-    assert taken("uneven_share", harvest_share=(0.1, 0.2, 0.3, 0.4, 0.5)) == pytest.approx(0.2)
-    assert taken("uneven_share", harvest_share=(0.4, 0.4, 0.4)) == 0
-    assert taken("uneven_share", harvest_share=()) is None
+    many = 1_000_000
+    shares = np.array((0.1, 0.2, 0.3, 0.4, 0.5))
+    assert spread_of(shares * many, [many] * 5) == pytest.approx(0.2, rel=1e-4)
+    assert spread_of([4, 4, 4], [10, 10, 10]) == 0
+    assert taken("uneven_share", accounts=(), harvest_prompts=()) is None
+
+
+def test_the_share_of_accounts_with_few_prompts_is_drawn_towards_the_usual_one() -> None:
+    # two of three send one prompt elsewhere
+    few, many = spread_of([1] * 20 + [2] * 10, [2] * 20 + [2] * 10), spread_of([50] * 20 + [100] * 10, [100] * 30)
+    assert few is not None
+    assert many is not None
+    assert 0 < few < 0.2 < 0.45 < many < 0.5
+
+
+def spread_of(inside: Any, sent: Any) -> float | None:
+    """The spread of accounts that sent so many prompts in the candidate and in all."""
+    prompts = int(np.sum(inside))
+    return taken(
+        "uneven_share", sent=np.array(sent), accounts=range(len(sent)), harvest_prompts=inside, prompts=prompts,
+        account=np.zeros(1, np.int32),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("deviations", "shared"), [(4.0, 0.0), (-3.0, 3.0 - CHANCE), (-CHANCE, 0.0), (0.0, 0.0)])
 def test_only_less_alike_than_a_shuffle_are_shared_items(deviations: float, shared: float) -> None:
     found = OwnSubjects(deviations=deviations, of_usual=0.3)
     assert taken("shared_items", own_subjects=found) == shared
-    assert taken("own_subjects", own_subjects=found) == 0.3
 
 
 def test_the_busiest_accounts_are_compared_with_an_even_share() -> None:
@@ -181,6 +203,18 @@ def linked(count: int, each: int) -> Any:
     return SimpleNamespace(own=np.arange(count * each), member=np.repeat(np.arange(count), each))
 
 
+def different(member: Ints, *, own: bool) -> list[str]:
+    """Texts of four words from a vocabulary of ``w0`` to ``w63``: an eighth of it for each account, or all of it."""
+    rng = np.random.default_rng(1)
+    fields = [rng.choice(64, 8 if own else 64, replace=False) for _ in range(int(member.max()) + 1)]
+    return [" ".join(f"w{i}" for i in rng.choice(fields[m], 4, replace=False)) for m in member.tolist()]
+
+
+def counted(texts: list[str]) -> Vectors:
+    """float32[t, 64]: which of these words each text has."""
+    return np.array([[f"w{i}" in text.split() for i in range(64)] for text in texts], np.float32)
+
+
 def near(member: Ints, subject: Ints, *, own: float, subject_weight: float = 3.0, seed: int = 0) -> Vectors:
     """float32[t, d]: prompts near their subject, and by ``own`` near their account."""
     rng = np.random.default_rng(seed)
@@ -189,52 +223,53 @@ def near(member: Ints, subject: Ints, *, own: float, subject_weight: float = 3.0
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it() -> None:
+def test_what_is_dealt_in_one_view_is_no_account_s_own() -> None:
     groups = linked(24, 10)
-    template = groups.member % 4
+    template, language = groups.member % 4, groups.member % SUBJECTS
+    for cluster, subject in ((template, template), (None, language)):
+        dealt, owned = (
+            taken("own_data", prompts=240, account=groups.member, groups=groups, cluster=cluster,
+                  vectors=near(groups.member, subject, own=own), texts=different(groups.member, own=own > 0))
+            for own in (0.0, 2.0)
+        )  # fmt: skip
+        assert dealt is not None
+        assert owned is not None
+        assert 0 <= dealt < 0.05 < owned
+
+
+def test_wordings_of_the_accounts_own_before_items_that_are_dealt_are_nobody_s_data() -> None:
+    groups = linked(24, 10)
+    alike = near(groups.member, groups.member, own=2.0)
     dealt, owned = (
-        taken("own_within", prompts=240, account=groups.member, groups=groups, cluster=template,
-              vectors=near(groups.member, template, own=own))
-        for own in (0.0, 2.0)
+        taken("own_data", prompts=240, account=groups.member, groups=groups, vectors=alike,
+              texts=different(groups.member, own=own))
+        for own in (False, True)
     )  # fmt: skip
     assert dealt is not None
     assert owned is not None
-    assert abs(dealt) < 0.05 < 0.3 < owned
-    whole = taken(
-        "own_within", prompts=240, account=groups.member, groups=groups,
-        vectors=near(groups.member, template, own=0.0),
-    )  # fmt: skip
-    assert whole is not None
-    assert whole > 0.3  # as one template, an account's prompts look like its own
-    assert taken("own_within") is None
+    assert dealt < 0.05 < 0.1 < owned
 
 
-def test_the_accounts_own_subjects_are_read_without_other_accounts_too() -> None:
+def test_accounts_that_work_through_one_list_are_no_more_like_a_campaign_for_that() -> None:
+    groups = linked(30, 8)
+    item = np.tile(np.arange(8), 30)
+    vectors = near(groups.member, item, own=0.0, subject_weight=6.0)
+    assert own_excess(vectors, groups.own, groups.member, item * 0) < -0.05  # type: ignore[operator]
+    assert taken("own_data", prompts=240, account=groups.member, groups=groups, vectors=vectors) == 0
+    assert taken("own_data") is None
+
+
+def test_the_accounts_own_data_are_read_without_other_accounts_too() -> None:
     groups = linked(24, 10)
     with_groups, without = (
         taken(
-            "own_within", prompts=240, account=groups.member, groups=some,
-            vectors=near(groups.member, groups.member, own=2.0),
+            "own_data", prompts=240, account=groups.member, groups=some,
+            vectors=near(groups.member, groups.member, own=2.0), texts=different(groups.member, own=True),
         )
         for some in (groups, None)
     )  # fmt: skip
     assert without is not None
     assert without == pytest.approx(with_groups)
-
-
-def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
-    groups = linked(24, 10)
-    language = groups.member % SUBJECTS
-    dealt, owned = (
-        taken("own_beyond", prompts=240, account=groups.member, groups=groups,
-              vectors=near(groups.member, language, own=own))
-        for own in (0.0, 2.0)
-    )  # fmt: skip
-    assert dealt is not None
-    assert owned is not None
-    assert abs(dealt) < 0.05 < owned
-    few = linked(SUBJECTS, MIN_SAMPLE - 1)
-    assert taken("own_beyond", groups=few, account=few.member, vectors=near(few.member, few.member, own=1.0)) is None
 
 
 def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
