@@ -16,7 +16,8 @@ import numpy as np
 from harvestdetect.accounts import overlaps
 from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
+from harvestdetect.accounts.pieces import Piece, distinct, pieces_of
+from harvestdetect.accounts.succession import chained
 from harvestdetect.campaign.form import joined
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
