@@ -372,3 +372,51 @@ def test_pieces_that_grow_from_one_to_the_next_are_no_chain_of_the_small_ones() 
     assert succession._without_drift(links, requests) == [[0, 1], [1, 2], [2, 3], [3, 4]]
     assert succession._without_drift([[0, 3]], scales) == [[0, 3]]  # two pieces are compared with their middle
     assert succession._without_drift([], scales) == []
+
+
+def leftovers(groups: Groups, subject: int, *, accounts: int = 6, days: float = 3) -> list[int]:
+    """Adds a group of which each account was active at another time, for some days."""
+    mine = list(range(groups.accounts, groups.accounts + accounts))
+    group = groups.count
+    for number, account in enumerate(mine):
+        groups.add(subject, 3.0 * number, 3.0 * number + days, template="t7a t7b", accounts=[account])
+    for row in groups.rows:
+        row.group = min(row.group, group)
+    groups.count = group + 1
+    return mine
+
+
+@pytest.mark.parametrize(("subject", "days", "joins"), [(1, 3, True), (2, 3, False), (1, 40, False)])
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_of_several_generations_join_a_chain(subject: int, days: float, joins: bool, seed: int) -> None:
+    groups = Groups(seed)
+    for n in range(6):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    leftovers(groups, subject, days=days)
+    groups.background()
+    assert groups.chains() == [[0, 1, 2, 3, 4, 5, *([6] if joins else [])]]
+
+
+def test_a_whole_campaign_with_the_same_subject_does_not_join() -> None:
+    groups = Groups()
+    for n in range(6):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    groups.add(1, 6, 9, template="t8a t8b", accounts=list(range(groups.accounts, groups.accounts + 30)))
+    groups.background()
+    assert groups.chains() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_two_pieces_do_not_grow() -> None:
+    groups = Groups()
+    for n in range(2):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    leftovers(groups, 1)
+    groups.background()
+    assert groups.chains() == [[0, 1]]
+
+
+def test_a_piece_may_hold_two_generations() -> None:
+    groups = rotation(generations=3)
+    pieces = groups.count
+    groups.add(1, 9, 15, template="t8a t8b", accounts=list(range(groups.accounts, groups.accounts + 2 * ACCOUNTS)))
+    assert groups.chains() == [[0, 1, 2, pieces]]
