@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,11 @@ from harvestdetect.accounts.payloads import Payloads
 from harvestdetect.accounts.pieces import Periods, Piece
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.amounts import EXCEPTIONAL, FEW, MIN_SAMPLE, MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Bools, Floats, Ints32, unique
 from harvestdetect.util.periods import DAY
 
-__all__ = ["Compared", "grown"]
+__all__ = ["Compared", "Grown", "grown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,17 @@ class Compared:
     """bool[g]: see :attr:`harvestdetect.accounts.payloads.Payloads.dealt`."""
 
 
-def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_day: float) -> list[int]:
-    """The groups that join a chain: their places, ascending.
+class Grown(NamedTuple):
+    """What joins a chain."""
+
+    groups: list[int]
+    """Places of the groups, ascending."""
+    generations: int
+    """Of the chain with these groups."""
+
+
+def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_day: float) -> Grown:
+    """The groups that join a chain.
 
     Args:
         chain: places of its pieces.
@@ -58,6 +68,7 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
     length = int(periods.days.max())
     begin, end = int(periods.first.min()) - length, int(periods.last.max()) + length
     joins = np.zeros(len(groups), bool)
+    busiest: dict[int, tuple[Floats, Floats]] = {}
     for i in np.flatnonzero(alike).tolist():
         mask = in_sorted(prompts.account[groups[i].prompts], new[i])
         time = prompts.time[groups[i].prompts[mask]]
@@ -66,11 +77,35 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
         first, last = _busiest(prompts.account[groups[i].prompts[mask]], time / DAY)
         inside = (last - first <= length) & (first >= begin) & (last <= end + 1)
         days = max(last.max() - first.min(), length)
+        busiest[i] = first, last
         joins[i] = inside.mean() >= NEARLY_ALL and len(new[i]) <= most_a_day * days
     outside = np.array([len(left) > (1 - PART) * len(group.accounts) for left, group in zip(new, groups, strict=True)])
     null = np.sort(cosine[outside & ~joins])
     above = len(null) - np.searchsorted(null, cosine)
-    return np.flatnonzero(joins & (above + 1 <= FEW * (len(null) + 1))).tolist()
+    found = np.flatnonzero(joins & (above + 1 <= FEW * (len(null) + 1))).tolist()
+    spans = np.concatenate([np.empty((2, 0)), *(np.stack(busiest[i]) for i in found)], axis=1)
+    return Grown(found, _generations(periods, spans // 1, length))
+
+
+def _generations(periods: Periods, accounts: Floats, length: int) -> int:
+    """Length of the longest series of generations in which each begins after the one before has ended.
+
+    A generation is a piece, or three accounts that joined (``GROUP``) and as many days as the longest piece has.
+
+    Args:
+        periods: of the pieces.
+        accounts: float64[2, a]: first and last day of the busiest period of each account that joined.
+        length: days of the longest piece.
+    """
+    found, end = 0, -np.inf
+    while True:
+        ends = periods.last[periods.first > end].tolist()
+        first, last = accounts[:, accounts[0] > end]
+        if len(last) >= GROUP:
+            ends.append(max(np.sort(last)[GROUP - 1], first.min() + length - 1))
+        if not ends:
+            return found
+        found, end = found + 1, min(ends)
 
 
 def _busiest(account: Ints32, day: Floats) -> tuple[Floats, Floats]:

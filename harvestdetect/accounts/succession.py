@@ -30,7 +30,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from harvestdetect.accounts import overlaps
-from harvestdetect.accounts.chain_growth import Compared, grown
+from harvestdetect.accounts.chain_growth import Compared, Grown, grown
 from harvestdetect.accounts.payloads import payloads_of
 from harvestdetect.accounts.pieces import Periods, Piece, periods_of
 from harvestdetect.corpus.by_prompt import PromptSegments
@@ -116,11 +116,10 @@ def _grown(cores: Sequence[list[int]], compared: Compared, prompts: Prompts, *, 
     for core in sorted(cores, key=lambda core: (-periods.generations(core), core)):
         if any(set(core).issubset(chain.pieces) for chain in chains):
             continue
-        joined: list[int] = []
-        if periods.generations(core) >= GROUP:
+        joined = Grown([], periods.generations(core))
+        if joined.generations >= GROUP:
             joined = grown(core, compared, prompts, most_a_day=SIZE_RATIO * float(np.median(a_day[core])))
-        dated = core + [i for i in joined if periods.short[i]]
-        chains.append(Chain(sorted(core + joined), periods.generations(dated)))
+        chains.append(Chain(sorted(core + joined.groups), joined.generations))
     return sorted(chains)
 
 

@@ -397,6 +397,23 @@ def test_accounts_of_several_generations_join_a_chain(subject: int, days: float,
     assert groups.chains() == [[0, 1, 2, 3, 4, 5, *([6] if joins else [])]]
 
 
+def test_accounts_that_join_count_as_a_generation_if_they_are_three() -> None:
+    groups = Groups()
+    for n in (0, 1, 2, 4):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    group, first = groups.count, groups.accounts
+    for n, account in zip((3, 3, 3, 5, 5, 6), range(first, first + 6), strict=True):
+        groups.add(1, 3 * n, 3 * n + 3, template="t7a t7b", accounts=[account])
+    for row in groups.rows:
+        row.group = min(row.group, group)
+    groups.count = group + 1
+    groups.background()
+    pieces, corpus, parts = groups.built()
+    (chain,) = chained(pieces, corpus, parts, seed=0)
+    assert chain.pieces == [0, 1, 2, 3, 4]
+    assert chain.generations == 6  # the one after the first three; and three accounts after the last piece
+
+
 def test_a_whole_campaign_with_the_same_subject_does_not_join() -> None:
     groups = Groups()
     for n in range(6):
