@@ -23,7 +23,7 @@ from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
 from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined
-from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
+from harvestdetect.util.amounts import GROUP, MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
 __all__ = ["SUCCESSION", "chains", "is_chain", "is_short_chain"]
@@ -40,9 +40,9 @@ def is_chain(campaign: Campaign) -> bool:
 def is_short_chain(campaign: Campaign) -> bool:
     """Whether a candidate is a chain of so few generations that it may be several campaigns.
 
-    A few campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
+    Two campaigns may begin and end one after the other by chance; three or more (``GROUP``) hardly do.
     """
-    return is_chain(campaign) and campaign.generations < MIN_SAMPLE
+    return is_chain(campaign) and campaign.generations < GROUP
 
 
 def chains(

@@ -15,7 +15,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
-from harvestdetect.util.amounts import MOST, PART
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges
 from harvestdetect.util.words import words
 
@@ -109,12 +109,15 @@ class Payloads:
         return np.array([not self.one_list(i, i) for i in range(self._count)])
 
     def one_list(self, first: int, second: int) -> bool:
-        """Whether the requests of a group are copies of those of other accounts of another one, or of itself."""
+        """Whether the requests of a group are copies of those of other accounts of another one, or of itself.
+
+        The cells of a grid of values share half of their words. A copy shares nearly all.
+        """
         a, b = (slice(self._start[i], self._start[i + 1]) for i in (first, second))
         both = (self._used[a] @ self._used[b].T).toarray()
         size = [np.asarray(self._used[rows].sum(axis=1)).ravel() for rows in (a, b)]
         union = size[0][:, None] + size[1] - both
-        copy = (both >= MOST * union) & (self._account[a][:, None] != self._account[b])
+        copy = (both >= NEARLY_ALL * union) & (self._account[a][:, None] != self._account[b])
         return bool(max(copy.any(axis=1).mean(), copy.any(axis=0).mean()) >= MOST)
 
     def _halves(self, senders: Ints) -> list[sparse.csr_matrix]:
