@@ -96,9 +96,9 @@ def chains(
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
         accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= MIN_SAMPLE or not parts:
-            group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
+            group = AccountGroup(way=SUCCESSION, accounts=accounts, prompts=prompts)
             added, refined = with_candidates([group], refined, source, volume=volume)
-            parts += added
+            parts += [replace(one, ways=("accounts",)) for one in added]
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION), generations=chain.generations))
     return [*campaigns, *found], refined
