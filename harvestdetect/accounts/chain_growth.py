@@ -68,7 +68,7 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
     length = int(periods.days.max())
     begin, end = int(periods.first.min()) - length, int(periods.last.max()) + length
     joins = np.zeros(len(groups), bool)
-    busiest: dict[int, tuple[Floats, Floats]] = {}
+    busiest: dict[int, Floats] = {}
     for i in np.flatnonzero(alike).tolist():
         mask = in_sorted(prompts.account[groups[i].prompts], new[i])
         time = prompts.time[groups[i].prompts[mask]]
@@ -77,14 +77,16 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
         first, last = _busiest(prompts.account[groups[i].prompts[mask]], time / DAY)
         inside = (last - first <= length) & (first >= begin) & (last <= end + 1)
         days = max(last.max() - first.min(), length)
-        busiest[i] = first, last
+        busiest[i] = np.stack((first, last))
         joins[i] = inside.mean() >= NEARLY_ALL and len(new[i]) <= most_a_day * days
     outside = np.array([len(left) > (1 - PART) * len(group.accounts) for left, group in zip(new, groups, strict=True)])
     null = np.sort(cosine[outside & ~joins])
     above = len(null) - np.searchsorted(null, cosine)
     found = np.flatnonzero(joins & (above + 1 <= FEW * (len(null) + 1))).tolist()
-    spans = np.concatenate([np.empty((2, 0)), *(np.stack(busiest[i]) for i in found)], axis=1)
-    return Grown(found, _generations(periods, spans // 1, length))
+    # an account may be in several of these groups
+    _, once = np.unique(np.concatenate([mine[:0], *(new[i] for i in found)]), return_index=True)
+    spans = np.concatenate([np.empty((2, 0)), *(busiest[i] for i in found)], axis=1)
+    return Grown(found, _generations(periods, spans[:, once] // 1, length))
 
 
 def _generations(periods: Periods, accounts: Floats, length: int) -> int:
