@@ -5,7 +5,7 @@ period of a piece. But what a whole chain asks for is known far better than what
 
 * what it asks for is as alike to the whole chain as the two halves of either are, within a tenth (``EXCEPTIONAL``);
 * it is more alike than nearly all groups that cannot join, which are the null distribution (``FEW``);
-* nearly all of its accounts sent most of their requests within a period as long as that of a piece, next to the chain;
+* nearly all of its accounts sent most of their requests within a period as long as that of a piece;
 * it has no more accounts a day than a generation.
 """
 
@@ -66,7 +66,6 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
     new = [group.accounts[~in_sorted(group.accounts, mine)] for group in groups]
     periods = compared.periods.of(np.array(chain))
     length = int(periods.days.max())
-    begin, end = int(periods.first.min()) - length, int(periods.last.max()) + length
     joins = np.zeros(len(groups), bool)
     busiest: dict[int, Floats] = {}
     for i in np.flatnonzero(alike).tolist():
@@ -75,7 +74,7 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
         if len(new[i]) < MIN_SAMPLE or (time == NO_TIME).any():
             continue
         first, last = _busiest(prompts.account[groups[i].prompts[mask]], time / DAY)
-        inside = (last - first <= length) & (first >= begin) & (last <= end + 1)
+        inside = last - first <= length
         days = max(last.max() - first.min(), length)
         busiest[i] = np.stack((first, last))
         joins[i] = inside.mean() >= NEARLY_ALL and len(new[i]) <= most_a_day * days
