@@ -175,10 +175,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
-    *_of(
-        "accounts.succession", GAP="probability", SHORT="share", REACH="times", SIZE_RATIO="times",
-        FALSE_LINKS="probability",
-    ),
+    *_of("accounts.pieces", GAP="probability", SHORT="share", REACH="times"),
+    *_of("accounts.succession", SIZE_RATIO="times", FALSE_LINKS="probability"),
     *_of("accounts.seeds", REACH="cosine"),
     *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
@@ -224,6 +222,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MOST_COLUMNS": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
+    "accounts.payloads": {"PAYLOADS": "sampling"},
     "accounts.products": {"PAIRS_AT_ONCE": "memory"},
     "accounts.profiles": {
         "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading", "PROMPTS_AT_ONCE": "memory",
@@ -232,9 +231,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic",
     },
     "accounts.seeds": {"MOST_SEEDS": "reading", "MOST_BYTES": "reading", "_BLOCK": "memory"},
-    "accounts.succession": {
-        "PAYLOADS": "sampling", "COMPARED": "sampling", "PIECES_AT_ONCE": "memory",
-    },
+    "accounts.succession": {"COMPARED": "sampling", "PIECES_AT_ONCE": "memory"},
     "campaign.links": {
         "UNDIVIDED": "speed",
     },

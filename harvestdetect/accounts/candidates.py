@@ -39,6 +39,11 @@ GROUPS_PER_TASK: Final = 4
 """Maximum number of groups whose templates one task finds."""
 
 
+WHOLE: Final = ("seed", "succession")
+"""Ways of groups of which nothing is left out: a person asked for all of it; or a chain was tested as a whole, and
+a generation of it may be too small for a template."""
+
+
 class _Cluster(NamedTuple):
     """A cluster of a group with its template."""
 
@@ -151,7 +156,7 @@ def with_candidates(
         first = len(assigned)
         prompts = [one.item.prompts for one in clusters]
         candidate = _candidate(group, prompts, first, source.corpus.prompts.account, volume)
-        if len(candidate.accounts) < source.min_accounts and group.way != "seed":
+        if len(candidate.accounts) < source.min_accounts and group.way not in WHOLE:
             continue
         campaigns.append(candidate)
         templates.update({first + number: one.template for number, one in enumerate(clusters)})
@@ -264,7 +269,7 @@ def _clusters_of(source: Shared[ClusterSource], groups: Sequence[AccountGroup]) 
 def _clusters(group: AccountGroup, source: ClusterSource) -> list[_Cluster]:
     """The prompts of a group, by template; those of no template are one cluster if enough accounts sent them.
 
-    Of a group around seeds nothing is left out: a person asked for all of it.
+    Nothing is left out of the groups of some ways (:data:`WHOLE`).
     """
     refined = refine_clusters(
         [_assigned(group.prompts, source)],
@@ -279,7 +284,7 @@ def _clusters(group: AccountGroup, source: ClusterSource) -> list[_Cluster]:
     ]
     taken = [one.item.prompts for one in found]
     rest = group.prompts[~np.isin(group.prompts, np.concatenate(taken))] if taken else group.prompts
-    if not found or source.enough_accounts(rest) or (group.way == "seed" and len(rest)):
+    if not found or source.enough_accounts(rest) or (group.way in WHOLE and len(rest)):
         item = _assigned(rest, source)
         one = described(item, source)
         found.append(_Cluster(item, one.description, one.template))

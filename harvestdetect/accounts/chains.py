@@ -16,13 +16,14 @@ import numpy as np
 from harvestdetect.accounts import overlaps
 from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
+from harvestdetect.accounts.pieces import Piece, distinct, pieces_of
+from harvestdetect.accounts.succession import chained
 from harvestdetect.campaign.form import joined
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
 from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined
-from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
+from harvestdetect.util.amounts import GROUP, MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
 __all__ = ["SUCCESSION", "chains", "is_chain", "is_short_chain"]
@@ -39,9 +40,9 @@ def is_chain(campaign: Campaign) -> bool:
 def is_short_chain(campaign: Campaign) -> bool:
     """Whether a candidate is a chain of so few generations that it may be several campaigns.
 
-    A few campaigns may begin and end one after the other by chance; five or more (``MIN_SAMPLE``) hardly do.
+    Two campaigns may begin and end one after the other by chance; three or more (``GROUP``) hardly do.
     """
-    return is_chain(campaign) and campaign.generations < MIN_SAMPLE
+    return is_chain(campaign) and campaign.generations < GROUP
 
 
 def chains(
@@ -95,9 +96,9 @@ def chains(
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
         accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= MIN_SAMPLE or not parts:
-            group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
+            group = AccountGroup(way=SUCCESSION, accounts=accounts, prompts=prompts)
             added, refined = with_candidates([group], refined, source, volume=volume)
-            parts += added
+            parts += [replace(one, ways=("accounts",)) for one in added]
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION), generations=chain.generations))
     return [*campaigns, *found], refined

@@ -1,7 +1,8 @@
 """Finds which known campaign each finding of a run is.
 
 A campaign keeps its id while its accounts and templates change. It is recognised by the accounts that it shares with a
-finding or, if its accounts were replaced, by the fixed words of a template. All functions here are pure functions of
+finding or, if its accounts were replaced, by the fixed words of a template. If a finding holds several campaigns, such
+as a chain over time whose parts were found before it, it keeps the oldest id. All functions here are pure functions of
 sets.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.words import spaced
 
 __all__ = ["Known", "Matched", "Seen", "alike", "match", "words_of"]
@@ -45,6 +47,9 @@ class Known:
     """Members in any run."""
     templates: tuple[frozenset[tuple[str, int]], ...]
     """Fixed words of each template, see :func:`words_of`."""
+    detected: int | None = None
+    """Unix seconds of the first run that found it; None if no other campaign may be merged into it for its age, for
+    example because it was judged benign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +105,8 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
     those with both (since the accounts of a campaign may also send other things, which become a finding with as many of
     them), then those with more accounts. A link gives the finding the id of the campaign if neither has a match yet. A
     finding that is left without a match was split off from its strongest campaign. A campaign that is left without a
-    match was merged into the campaign of its strongest finding. The order of either side does not matter.
+    match was merged into the campaign of its strongest finding. That finding takes the oldest id of those campaigns of
+    which it has most accounts. The order of either side does not matter.
     """
     links = _links(seen, known)
     campaign_of: dict[int, str] = {}
@@ -116,7 +122,43 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
             split.setdefault(link.finding, link.campaign)
         elif link.campaign not in matched:
             merged.setdefault(link.campaign, campaign_of[link.finding])
+    older = _older(seen, known, campaign_of, merged)
+    campaign_of = {finding: older.get(campaign, campaign) for finding, campaign in campaign_of.items()}
+    split = {finding: older.get(campaign, campaign) for finding, campaign in split.items()}
+    merged = {campaign: older.get(into, into) for campaign, into in merged.items()}
+    for campaign, into in older.items():
+        del merged[into]
+        merged[campaign] = into
     return Matched(campaign=tuple(campaign_of.get(i) for i in range(len(seen))), split_from=split, merged=merged)
+
+
+def _older(
+    seen: Sequence[Seen], known: Sequence[Known], campaign_of: Mapping[int, str], merged: Mapping[str, str]
+) -> dict[str, str]:
+    """Campaign of a finding -> an older campaign that was merged into it, and whose id the finding takes.
+
+    The finding must have most accounts of the older campaign: a few accounts that strayed into it say nothing.
+
+    Args:
+        seen: the findings.
+        known: the campaigns.
+        campaign_of: index of a finding -> its campaign.
+        merged: campaign -> the campaign that it was merged into.
+    """
+    campaigns = {one.campaign: one for one in known}
+    found: dict[str, str] = {}
+    for finding, campaign in campaign_of.items():
+        accounts = seen[finding].accounts
+        ages = [
+            (one.detected, one.campaign)
+            for one in map(campaigns.__getitem__, (campaign, *(m for m, into in merged.items() if into == campaign)))
+            if one.detected is not None
+            and (one.campaign == campaign or len(one.accounts & accounts) >= MOST * len(one.accounts))
+        ]
+        own = campaigns[campaign].detected
+        if ages and own is not None and min(ages)[0] < own:
+            found[campaign] = min(ages)[1]
+    return found
 
 
 def _links(seen: Sequence[Seen], known: Sequence[Known]) -> list[_Link]:

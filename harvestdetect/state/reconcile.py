@@ -95,7 +95,8 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
         now: Unix seconds.
     """
     before = {row["campaign"]: row for row in store.rows("SELECT * FROM campaigns ORDER BY campaign")}
-    known = {name: _known(store, name) for name, row in before.items() if row["merged_into"] is None}
+    verdicts = standing_verdicts(store, now=now)
+    known = {name: _known(store, row, verdicts.get(name)) for name, row in before.items() if row["merged_into"] is None}
     # Accounts that filled the template of a campaign belong to it, even if the finding has a reworded template.
     senders: dict[str, list[Attributed]] = {name: [] for name in known}
     for account in detection.attributed:
@@ -106,7 +107,6 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
     )
     ids = _ids(detection.findings, matched.campaign, taken=set(before))
     split_from = {ids[i]: campaign for i, campaign in matched.split_from.items()}
-    verdicts = standing_verdicts(store, now=now)
     merged = merges(store, now=now, more=matched.merged)
     cleared = standing_clearings(store, more=matched.merged)
     end = detection.counts.get("last_seen")
@@ -158,13 +158,16 @@ def _seen(finding: Finding) -> Seen:
     )
 
 
-def _known(store: Store, campaign: str) -> Known:
+def _known(store: Store, row: sqlite3.Row, verdict: Verdict | None) -> Known:
+    """What identifies a campaign, given its row and the verdict in force on it."""
+    campaign = row["campaign"]
     accounts = store.rows("SELECT account FROM members WHERE campaign = ?", campaign)
     words = store.rows("SELECT words FROM signatures WHERE campaign = ?", campaign)
     return Known(
         campaign=campaign,
         accounts=frozenset(row["account"] for row in accounts),
         templates=tuple(words_of(json.loads(row["words"])) for row in words),
+        detected=None if _is_benign(verdict) else row["detected"],
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from harvestdetect.accounts import succession
 from harvestdetect.accounts.chains import SUCCESSION, chains, is_short_chain
-from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
+from harvestdetect.accounts.pieces import Piece, distinct, pieces_of
+from harvestdetect.accounts.succession import chained
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Campaign
 
@@ -118,7 +119,7 @@ def test_a_chain_knows_its_generations() -> None:
 
 
 @pytest.mark.parametrize(("ways", "generations", "short"), [
-    (("texts", "succession"), 2, True), (("accounts", "succession"), 4, True), (("texts", "succession"), 5, False),
+    (("texts", "succession"), 1, True), (("accounts", "succession"), 2, True), (("texts", "succession"), 3, False),
     (("texts",), 0, False),
 ])  # fmt: skip
 def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], generations: int, short: bool) -> None:
@@ -128,7 +129,7 @@ def test_a_short_chain_may_be_several_campaigns(ways: tuple[str, ...], generatio
 
 @pytest.mark.parametrize(
     ("days", "accounts", "times", "linked"),
-    [(3, 6, 1, True), (9, 6, 1, False), (3, 18, 1, False), (9, 18, 1, False), (3, 6, 3, False)],
+    [(3, 6, 1, True), (9, 6, 1, False), (3, 18, 1, False), (9, 18, 1, True), (3, 6, 3, False)],
 )
 def test_only_pieces_of_one_scale_continue_each_other(days: int, accounts: int, times: int, linked: bool) -> None:
     groups = Groups()
@@ -362,12 +363,77 @@ def test_a_piece_that_is_like_one_of_a_chain_only_leaves_it() -> None:
 
 def test_pieces_that_grow_from_one_to_the_next_are_no_chain_of_the_small_ones() -> None:
     accounts = np.array([9.0, 9, 10, 13, 19, 27, 9])
-    scales = np.stack((accounts, accounts / 3, np.full(7, 8.0)))
+    scales = np.stack((accounts / 3, np.full(7, 8.0)))
     links = [[i, i + 1] for i in range(5)] + [[0, 6]]
     assert succession._without_drift(links, scales) == [[0, 1], [1, 2], [2, 3], [0, 6]]
     requests = scales.copy()
-    requests[:2] = 9
-    requests[2] = [8, 8, 8, 8, 12, 18, 3]
+    requests[0] = 3
+    requests[1] = [8, 8, 8, 8, 12, 18, 3]
     assert succession._without_drift(links, requests) == [[0, 1], [1, 2], [2, 3], [3, 4]]
     assert succession._without_drift([[0, 3]], scales) == [[0, 3]]  # two pieces are compared with their middle
     assert succession._without_drift([], scales) == []
+
+
+def leftovers(groups: Groups, subject: int, *, accounts: int = 6, days: float = 3) -> list[int]:
+    """Adds a group of which each account was active at another time, for some days."""
+    mine = list(range(groups.accounts, groups.accounts + accounts))
+    group = groups.count
+    for number, account in enumerate(mine):
+        groups.add(subject, 3.0 * number, 3.0 * number + days, template="t7a t7b", accounts=[account])
+    for row in groups.rows:
+        row.group = min(row.group, group)
+    groups.count = group + 1
+    return mine
+
+
+@pytest.mark.parametrize(("subject", "days", "joins"), [(1, 3, True), (2, 3, False), (1, 40, False)])
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_of_several_generations_join_a_chain(subject: int, days: float, joins: bool, seed: int) -> None:
+    groups = Groups(seed)
+    for n in range(6):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    leftovers(groups, subject, days=days)
+    groups.background()
+    assert groups.chains() == [[0, 1, 2, 3, 4, 5, *([6] if joins else [])]]
+
+
+def test_accounts_that_join_count_as_a_generation_if_they_are_three() -> None:
+    groups = Groups()
+    for n in (0, 1, 2, 4):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    group, first = groups.count, groups.accounts
+    for n, account in zip((3, 3, 3, 5, 5, 6), range(first, first + 6), strict=True):
+        groups.add(1, 3 * n, 3 * n + 3, template="t7a t7b", accounts=[account])
+    for row in groups.rows:
+        row.group = min(row.group, group)
+    groups.count = group + 1
+    groups.background()
+    pieces, corpus, parts = groups.built()
+    (chain,) = chained(pieces, corpus, parts, seed=0)
+    assert chain.pieces == [0, 1, 2, 3, 4]
+    assert chain.generations == 6  # the one after the first three; and three accounts after the last piece
+
+
+def test_a_whole_campaign_with_the_same_subject_does_not_join() -> None:
+    groups = Groups()
+    for n in range(6):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    groups.add(1, 6, 9, template="t8a t8b", accounts=list(range(groups.accounts, groups.accounts + 30)))
+    groups.background()
+    assert groups.chains() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_two_pieces_do_not_grow() -> None:
+    groups = Groups()
+    for n in range(2):
+        groups.add(1, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    leftovers(groups, 1)
+    groups.background()
+    assert groups.chains() == [[0, 1]]
+
+
+def test_a_piece_may_hold_two_generations() -> None:
+    groups = rotation(generations=3)
+    pieces = groups.count
+    groups.add(1, 9, 15, template="t8a t8b", accounts=list(range(groups.accounts, groups.accounts + 2 * ACCOUNTS)))
+    assert groups.chains() == [[0, 1, 2, pieces]]

@@ -67,7 +67,7 @@ def test_a_value_moves_within_its_unit() -> None:
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["accounts.succession.GAP"]
+    p_value = BY_NAME["accounts.pieces.GAP"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]

@@ -211,8 +211,9 @@ def test_a_campaign_is_news_only_in_the_run_that_found_it(
 def test_matching_does_not_depend_on_order(data: st.DataObject) -> None:
     accounts = st.frozensets(st.sampled_from([f"a{i}" for i in range(14)]), min_size=1)
     seen = [Seen(accounts=a, templates=()) for a in data.draw(st.lists(accounts, max_size=4, unique=True))]
+    ages = st.none() | st.integers(0, 3)
     known = [
-        Known(campaign=f"c{i}", accounts=a, templates=())
+        Known(campaign=f"c{i}", accounts=a, templates=(), detected=data.draw(ages))
         for i, a in enumerate(data.draw(st.lists(accounts, max_size=4)))
     ]
     first = match(seen, known)
@@ -225,6 +226,41 @@ def test_matching_does_not_depend_on_order(data: st.DataObject) -> None:
     assert not set(first.merged) & set(held)
     assert set(first.merged.values()) <= set(held)
     assert all(first.campaign[i] is None for i in first.split_from)
+    young = match(seen, [replace(one, detected=None) for one in known])
+    assert {i for i, c in enumerate(first.campaign) if c} == {i for i, c in enumerate(young.campaign) if c}
+    assert set(first.split_from) == set(young.split_from)
+    assert len(first.merged) == len(young.merged), "an age decides which id stays, not what is one campaign"
+
+
+def test_a_finding_that_holds_several_campaigns_takes_the_oldest_id() -> None:
+    parts = [frozenset(f"{name}{i}" for i in range(size)) for name, size in (("a", 6), ("b", 9), ("c", 7))]
+
+    def known(*detected: int | None) -> list[Known]:
+        return [
+            Known(campaign=f"c-{i}", accounts=part, templates=(), detected=at)
+            for i, (part, at) in enumerate(zip(parts, detected, strict=True))
+        ]
+
+    whole = [Seen(accounts=frozenset[str]().union(*parts), templates=())]
+    assert match(whole, known(1, 2, 3)) == Matched(campaign=("c-0",), merged={"c-1": "c-0", "c-2": "c-0"})
+    assert match(whole, known(3, 2, 1)) == Matched(campaign=("c-2",), merged={"c-0": "c-2", "c-1": "c-2"})
+    assert match(whole, known(2, 2, 2)).campaign == ("c-1",), "of equal ages, the one with most accounts"
+    assert match(whole, known(None, 2, 3)).campaign == ("c-1",), "one that was judged benign does not take it over"
+    assert match(whole, known(1, None, 3)).campaign == ("c-1",)
+    # some accounts of an older campaign are not the campaign
+    strays = [Seen(accounts=parts[1] | set(sorted(parts[0])[:2]) | set(sorted(parts[2])[:3]), templates=())]
+    assert match(strays, known(1, 2, 0)) == Matched(campaign=("c-1",), merged={"c-2": "c-1"})
+
+
+def test_what_was_split_off_is_told_under_the_oldest_id() -> None:
+    old, young = frozenset(f"a{i}" for i in range(6)), frozenset(f"b{i}" for i in range(30))
+    known = [
+        Known(campaign="c-old", accounts=old, templates=(), detected=1),
+        Known(campaign="c-young", accounts=young, templates=(), detected=2),
+    ]
+    first, second = sorted(young)[:20], sorted(young)[20:]
+    seen = [Seen(accounts=old | set(first), templates=()), Seen(accounts=frozenset(second), templates=())]
+    assert match(seen, known) == Matched(campaign=("c-old", None), split_from={1: "c-old"}, merged={"c-young": "c-old"})
 
 
 def test_findings_that_differ_in_one_account_are_told_apart_in_either_order() -> None:
