@@ -300,7 +300,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "STEPS": "sampling", "DRAWS": "sampling", "SETTLED": "sampling", "MAX_MEMBERS": "sampling",
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
-    "evidence.payload": {"ACCOUNTS": "sampling", "EACH": "sampling"},
+    "evidence.own_items": {"ACCOUNTS": "sampling", "EACH": "sampling"},
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {
         "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "LEAST_WORDS": "fit",

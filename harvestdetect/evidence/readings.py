@@ -19,7 +19,7 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import compared_prompts
-from harvestdetect.evidence.payload import own_payload
+from harvestdetect.evidence.own_items import own_items
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
@@ -126,14 +126,14 @@ def _own_data(inputs: ReadingInputs) -> float | None:
 
     * Within each template: an account may have one template at a time.
     * Within coarse subjects of each template too: an account may have a language of its own.
-    * Without the words that each account always uses (:mod:`harvestdetect.evidence.payload`): it may word the
+    * Without the words that each account always uses (:mod:`harvestdetect.evidence.own_items`): it may word the
       instruction in its own way.
 
     Less than nothing counts as nothing: accounts that all send one list are no more like a campaign for that.
     """
     rows, member = _compared(inputs)
     least = None
-    for view in (_within_templates, _within_subjects, _of_payloads):
+    for view in (_within_templates, _within_subjects, _of_items):
         found = view(inputs, rows, member)
         if found is not None:
             least = found if least is None else min(least, found)
@@ -155,8 +155,8 @@ def _within_subjects(inputs: ReadingInputs, rows: Ints, member: Ints) -> float |
     return own_excess(vectors, rows, member, _clusters(inputs, rows) * SUBJECTS + subject)
 
 
-def _of_payloads(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
-    return own_payload(inputs.context.scan, rows, member)
+def _of_items(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
+    return own_items(inputs.context.scan, rows, member)
 
 
 def _clusters(inputs: ReadingInputs, rows: Ints) -> Ints:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvestdetect.evidence.payload import ACCOUNTS, own_payload, payloads
+from harvestdetect.evidence.own_items import ACCOUNTS, items, own_items
 from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Floats32, Ints
 
@@ -38,7 +38,7 @@ def scan_of(texts: Sequence[str], *, encode: Callable[[list[str]], Floats32] = c
     )
 
 
-def sent(accounts: int, each: int, *, own_items: bool, seed: int = 0) -> tuple[list[str], Ints]:
+def sent(accounts: int, each: int, *, of_own: bool, seed: int = 0) -> tuple[list[str], Ints]:
     """Requests of accounts that each have a wording of four words; items of four words are the account's or dealt."""
     rng = np.random.default_rng(seed)
     texts, member = [], np.repeat(np.arange(accounts), each)
@@ -46,16 +46,16 @@ def sent(accounts: int, each: int, *, own_items: bool, seed: int = 0) -> tuple[l
         wording = rng.choice(16, 4, replace=False)
         field = rng.choice(48, 10, replace=False)
         for _ in range(each):
-            item = 16 + rng.choice(field if own_items else 48, 4, replace=False)
+            item = 16 + rng.choice(field if of_own else 48, 4, replace=False)
             texts.append(" ".join(f"w{i}" for i in (*wording, *item)))
     return texts, member
 
 
 def test_items_that_are_dealt_are_no_account_s_own_whatever_its_wording() -> None:
     found = []
-    for own_items in (False, True):
-        texts, member = sent(30, 8, own_items=own_items)
-        value = own_payload(scan_of(texts), np.arange(len(texts)), member)
+    for of_own in (False, True):
+        texts, member = sent(30, 8, of_own=of_own)
+        value = own_items(scan_of(texts), np.arange(len(texts)), member)
         assert value is not None
         found.append(value)
     dealt, owned = found
@@ -64,8 +64,8 @@ def test_items_that_are_dealt_are_no_account_s_own_whatever_its_wording() -> Non
 
 def test_too_few_requests_or_accounts_say_nothing() -> None:
     for accounts, each in ((30, MIN_SAMPLE - 1), (MIN_SAMPLE - 1, 30)):
-        texts, member = sent(accounts, each, own_items=True)
-        assert own_payload(scan_of(texts), np.arange(len(texts)), member) is None
+        texts, member = sent(accounts, each, of_own=True)
+        assert own_items(scan_of(texts), np.arange(len(texts)), member) is None
 
 
 def test_so_many_accounts_are_read_and_no_more() -> None:
@@ -75,15 +75,15 @@ def test_so_many_accounts_are_read_and_no_more() -> None:
         read.append(len(texts))
         return counted(texts)
 
-    texts, member = sent(4 * ACCOUNTS, MIN_SAMPLE, own_items=True)
-    assert own_payload(scan_of(texts, encode=encode), np.arange(len(texts)), member) is not None
+    texts, member = sent(4 * ACCOUNTS, MIN_SAMPLE, of_own=True)
+    assert own_items(scan_of(texts, encode=encode), np.arange(len(texts)), member) is not None
     assert read == [ACCOUNTS * MIN_SAMPLE]
 
 
 def test_accounts_that_always_send_the_same_say_nothing() -> None:
-    texts, member = sent(20, 1, own_items=True)
+    texts, member = sent(20, 1, of_own=True)
     repeated = [text for text in texts for _ in range(6)]
-    assert own_payload(scan_of(repeated), np.arange(len(repeated)), np.repeat(member, 6)) is None
+    assert own_items(scan_of(repeated), np.arange(len(repeated)), np.repeat(member, 6)) is None
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_accounts_that_always_send_the_same_say_nothing() -> None:
     ],
 )
 def test_words_of_all_requests_of_an_account_are_left_out(requests: list[list[str]], expected: list[str]) -> None:
-    assert payloads(requests, np.zeros(2, np.int64)) == expected
+    assert items(requests, np.zeros(2, np.int64)) == expected
 
 
 def test_what_one_account_always_says_is_left_out_of_its_requests_alone() -> None:
     requests = [["a", "x"], ["a", "y"], ["b", "a"], ["b", "z"]]
-    assert payloads(requests, np.array([0, 0, 1, 1])) == ["x", "y", "a", "z"]
+    assert items(requests, np.array([0, 0, 1, 1])) == ["x", "y", "a", "z"]
 
 
 @given(st.lists(st.text("abcdef", max_size=6).map(list), min_size=1, max_size=12))
 def test_a_word_stays_in_all_requests_of_an_account_or_in_none(requests: list[list[str]]) -> None:
-    found = payloads(requests, np.zeros(len(requests), np.int64))
+    found = items(requests, np.zeros(len(requests), np.int64))
     for word in "abcdef":
         having = sum(word in one for one in requests)
         stays = sum(word in one.split() for one in found)

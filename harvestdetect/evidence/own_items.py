@@ -1,9 +1,9 @@
-"""Whether the accounts of a candidate ask about things of their own, whatever words each of them always uses.
+"""Whether the accounts of a candidate ask about items of their own, whatever words each of them always uses.
 
-The *payload* of a request is what is left of it without the words that its account has in nearly all of its requests:
-a template, an instruction in the account's own wording, a system prompt. Independent developers have data of their own,
-so their payloads are more alike within an account. An operator deals one list, so the payloads of one account are no
-more alike than those of two, even if each account words the instruction in its own way.
+The *item* of a request is what is left of it without the words that its account has in nearly all of its requests: a
+template, an instruction in the account's own wording, a system prompt. Independent developers have data of their own,
+so their items are more alike within an account. An operator deals one list, so the items of one account are no more
+alike than those of two, even if each account words the instruction in its own way.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Ints, ranges, spread
 from harvestdetect.util.words import words
 
-__all__ = ["own_payload", "payloads"]
+__all__ = ["items", "own_items"]
 
 ACCOUNTS: Final = 32
-"""Most accounts of a candidate whose payloads are compared, evenly chosen. It bounds time. Chosen."""
+"""Most accounts of a candidate whose items are compared, evenly chosen. It bounds time. Chosen."""
 EACH: Final = 6
 """Most requests of each, evenly chosen; :data:`~harvestdetect.util.amounts.MIN_SAMPLE` at least. It bounds time.
 Chosen."""
 
 
-def own_payload(scan: ScanData, rows: Ints, member: Ints) -> float | None:
-    """How much more alike the payloads of one account are than those of two, at most.
+def own_items(scan: ScanData, rows: Ints, member: Ints) -> float | None:
+    """How much more alike the items of one account are than those of two, at most.
 
     Args:
         scan: with the texts.
@@ -50,14 +50,14 @@ def own_payload(scan: ScanData, rows: Ints, member: Ints) -> float | None:
     places = [a + spread(b - a, EACH) for a, b in zip(first.tolist(), end.tolist(), strict=True)]
     split = _words_of(scan, rows[np.concatenate(places)])
     sender = np.repeat(np.arange(len(places)), [len(own) for own in places])
-    texts = payloads(split, sender)
+    texts = items(split, sender)
     vectors = np.asarray(scan.encode(texts), np.float32)
     vectors[[not text for text in texts]] = 0.0
     return own_excess(vectors, np.arange(len(texts)), sender, np.zeros(len(texts), np.int64))
 
 
-def payloads(requests: Sequence[Sequence[str]], sender: Ints) -> list[str]:
-    """The payloads of t requests.
+def items(requests: Sequence[Sequence[str]], sender: Ints) -> list[str]:
+    """The items of t requests.
 
     Args:
         requests: their words.
