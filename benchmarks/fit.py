@@ -22,7 +22,7 @@ import math
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,10 +136,28 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
+    """A model with one row for each measure: the stronger of the two, so that a measure is no two witnesses."""
     kinds = _kinds()
-    found: Fitted = fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY)
-    curves = {id_: replace(curve, family=kinds[id_][0]) for id_, curve in found.curves.items()}
+    first = _fit(examples, kinds)
+    weaker = {
+        min(rows, key=lambda id_: _most_bits(first, id_))
+        for rows in ((id_ + EFFECT, id_) for id_ in kinds)
+        if rows[0] in kinds
+    }
+    kept = {id_: kind for id_, kind in kinds.items() if id_ not in weaker}
+    found = _fit(examples, kept)
+    curves = {id_: replace(curve, family=kept[id_][0]) for id_, curve in found.curves.items()}
     return Ledger(curves=curves, prior=found.intercept, steady=STEADY)
+
+
+def _fit(examples: Sequence[Example], kinds: Mapping[str, tuple[Family, Kind]]) -> Fitted:
+    return fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY)
+
+
+def _most_bits(fitted: Fitted, id_: str) -> float:
+    """The most bits that a row can give; 0 without the row."""
+    curve = fitted.curves.get(id_)
+    return 0.0 if curve is None else curve.weight * max(curve.bits)
 
 
 def _posted(ledger: Ledger, examples: Sequence[Example]) -> list[Posted]:
