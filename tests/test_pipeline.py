@@ -442,9 +442,9 @@ def test_who_writes_of_a_fillings_subject_without_the_template_is_no_member(fast
         )
         for a in range(40)
     ]
-    found = detect(invented(seed=seed) + ring("ring", LONG, COOK, seed=seed) + innocent, settings=fast)
+    found = detect(invented(seed=seed) + ring("ring", LONG, COOK, accounts=24, seed=seed) + innocent, settings=fast)
     (finding,) = [f for f in found.findings if any(m.account.startswith("ring") for m in f.members)]
-    assert {m.account for m in finding.members} == {f"ring {a}" for a in range(15)}
+    assert {m.account for m in finding.members} == {f"ring {a}" for a in range(24)}
     assert not any(m.account.startswith("cook") for f in found.findings for m in f.members)
 
 

@@ -179,7 +179,7 @@ def test_hostile_text_is_shown_and_never_acts(run: Run, scanned: Scanned, tmp_pa
     for row in scanned.rows():
         if row["account"] in names:
             row["account"] = names[str(row["account"])]
-            row["org"] = payload
+            row["org"] = f"{payload} {row['account']}"
             if isinstance(row["prompt"], str):
                 row["prompt"] = f"{row['prompt']} {payload}"
         rows.append(row)

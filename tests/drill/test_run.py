@@ -41,9 +41,10 @@ def decisive(result: Drill) -> list[tuple[Trial, bool, bool, str | None]]:
 
 def test_campaigns_planted_together_are_found_as_those_planted_alone(cache: Path) -> None:
     told: list[str] = []
-    fixed = {"accounts": 10, "tempo": "machine"}
-    together = drilled(cache, fixed=fixed, trials=4, per_scan=PER_SCAN, notes=told.append)
-    alone = drilled(cache, fixed=fixed, trials=4, per_scan=1)
+    fixed = {"accounts": 20, "tempo": "machine"}
+    dump = batches(prompts(1_400, seed=2, most=12))
+    together = drilled(cache, dump, fixed=fixed, trials=4, per_scan=PER_SCAN, notes=told.append)
+    alone = drilled(cache, dump, fixed=fixed, trials=4, per_scan=1)
     assert alone.scans == 4
     assert together.scans < 4
     assert [o.found for o in together.outcomes] == [o.found for o in alone.outcomes]

@@ -37,6 +37,8 @@ WORDS = (
     *("shadow", "bridge", "candle", "forest", "ladder", "mirror", "needle", "orange", "pepper", "quartz"),
 )
 FORM = "Solve the following {} exam question step by step and grade your own reasoning from one to ten: {} and {}"
+EACH = 6
+"""Prompts of each account that fills the template."""
 FAST = Settings(encoder="fast", workers=1, threads=1)
 
 
@@ -52,7 +54,7 @@ def dump(file: Path, names: list[str], *, seed: int = 0, form: str = FORM, extra
         for _ in range(100)
     ]
     rows += [
-        row(name, START + rng.randrange(DAY), form.format(*rng.sample(WORDS, 3))) for name in names for _ in range(3)
+        row(name, START + rng.randrange(DAY), form.format(*rng.sample(WORDS, 3))) for name in names for _ in range(EACH)
     ]
     file.write_text("".join(json.dumps(one) + "\n" for one in (*rows, *extra)))
     return file
@@ -157,7 +159,7 @@ def test_a_reader_that_ends_in_time_is_waited_for(
 
     monkeypatch.setattr(erase.time, "sleep", sleep)
     with open_state(folder, write=True) as opened:
-        assert opened.forget(POOL[3]).prompts == 3
+        assert opened.forget(POOL[3]).prompts == EACH
         assert waited
     assert holders(folder, POOL[3]) == []
 
@@ -218,7 +220,7 @@ def test_longer_ids_stay(tmp_path: Path, settings: Settings) -> None:
         looser = settings.replace(fdr=0.4)  # so few prompts are a finding with this rate
         opened.scan([dump(tmp_path / "day.jsonl", [*POOL, *others], seed=4)], settings=looser, now=NOW)
         campaign = next(c.campaign_id for c in opened.campaigns() if POOL[3] in opened.members(c.campaign_id))
-        assert opened.forget(POOL[3]).prompts == 3
+        assert opened.forget(POOL[3]).prompts == EACH
         assert set(opened.members(campaign)) == {*POOL, *others} - {POOL[3]}
 
 

@@ -24,7 +24,7 @@ def now(day: int) -> int:
 def scanned(state: State, settings: Settings, folder: Path) -> str:
     """The id of the campaign that a run finds. The state gets a second one, ``c-old``, with eight of its accounts."""
     file = folder / "day.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows(START, 0, pools={"one": 16}, people=120)))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows(START, 0, pools={"one": 32}, people=120)))
     state.scan([file], settings=settings, now=now(0))
     campaign = next(c.campaign_id for c in state.campaigns() if c.tier != "watch")
     with state._store.transaction() as connection:
