@@ -28,7 +28,7 @@ def test_the_first_example_of_the_python_page_finds_its_campaign(environment: di
     )
     assert done.returncode == 0, done.stderr
     first = done.stdout.splitlines()[0]
-    assert first.startswith("review c-")
+    assert first.startswith("urgent c-")
     assert "40 accounts sent 480 prompts" in first
 
 
