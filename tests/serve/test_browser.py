@@ -29,7 +29,7 @@ def nights(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], load
     made = Nights(folder=tmp_path, cache=cache, capture=capsys)
     made.start = int(time.time()) // DAY * DAY - 20 * DAY
     made.settings()
-    assert made.scan(made.day(0, one=16, two=16), "--baseline") == 0, made.said
+    assert made.scan(made.day(0, one=24, two=24), "--baseline") == 0, made.said
     assert len(made.found()) == 2
     return made
 
@@ -146,7 +146,7 @@ def _a_whole_case(browser: Any, server: Server, nights: Nights) -> None:
         assert "The verdict was saved: benign." in page.inner_text("[role=status]")
         page.fill("#find", "")
         page.click("button:has-text('Find')")
-        assert nights.scan(nights.day(0, one=16, two=16), nights.day(1, one=16, two=16)) == 0, nights.said
+        assert nights.scan(nights.day(0, one=24, two=24), nights.day(1, one=24, two=24)) == 0, nights.said
         for _ in range(100):
             page.goto("/?show=judged&where=scan")
             if "watch" in page.inner_text("tbody") and not page.locator(".stale:visible").count():
