@@ -103,7 +103,7 @@ class Settled:
 def _kinds() -> dict[str, tuple[Family, Kind]]:
     """The rows that a ledger may have, each with its family.
 
-    A measure never speaks against a campaign: an attacker can avoid looking conspicuous in any of them.
+    Measures never speak against a campaign: an attacker can look inconspicuous in any single one.
     """
     found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
@@ -136,7 +136,7 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
-    """A model with one row for each measure: the stronger of the two, so that a measure is no two witnesses."""
+    """A model with one row for each measure: the stronger of the two, so that one measure does not count twice."""
     kinds = _kinds()
     first = _fit(examples, kinds)
     weaker = {

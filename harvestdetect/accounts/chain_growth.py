@@ -3,10 +3,10 @@
 Of some generations only a part is found, or accounts of several together. Such groups have neither the size nor the
 period of a piece. But what a whole chain asks for is known far better than what one piece does. So a group joins if
 
-* what it asks for is as alike to the whole chain as the two halves of either are, within a tenth (``EXCEPTIONAL``);
+* it is as alike to the whole chain, within a tenth (``EXCEPTIONAL``), as two halves of one group are;
 * it is more alike than nearly all groups that cannot join, which are the null distribution (``FEW``);
 * nearly all of its accounts sent most of their requests within a period as long as that of a piece;
-* it has no more accounts a day than a generation.
+* its new accounts a day are at most 1.5 times those of the median piece.
 """
 
 from __future__ import annotations

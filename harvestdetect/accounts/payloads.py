@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Payloads", "payloads_of"]
 
 PAYLOADS: Final = 100
-"""Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
-are less like those of others. Chosen, for speed."""
+"""Most requests of a group whose payload is read. The limit is the same for all groups, because the words of a few
+requests are less like those of others. Chosen, for speed."""
 
 
 class Payloads:
@@ -70,7 +70,7 @@ class Payloads:
     def likeness_as_of_halves(self) -> Floats:
         """float64[g, g]: likeness of halves of two groups, as a share of that of the halves of each.
 
-        Only pairs of two groups mean something.
+        The diagonal has no meaning.
         """
         halves = self._halves(np.arange(len(self._owner)))
         return _as_of_halves(halves, self._fixed, halves, self._fixed)
@@ -105,13 +105,13 @@ class Payloads:
 
     @property
     def dealt(self) -> Bools:
-        """bool[g]: whether the accounts of a group send requests of their own and not copies of one another's."""
-        return np.array([not self.one_list(i, i) for i in range(self._count)])
+        """bool[g]: whether the accounts of a group do not copy one another."""
+        return np.array([not self.are_copies(i, i) for i in range(self._count)])
 
-    def one_list(self, first: int, second: int) -> bool:
+    def are_copies(self, first: int, second: int) -> bool:
         """Whether the requests of a group are copies of those of other accounts of another one, or of itself.
 
-        The cells of a grid of values share half of their words. A copy shares nearly all.
+        Requests that go through combinations of values share half of their words. A copy shares nearly all.
         """
         a, b = (slice(self._start[i], self._start[i + 1]) for i in (first, second))
         both = (self._used[a] @ self._used[b].T).toarray()

@@ -106,7 +106,7 @@ class Periods:
         return self.last - self.first + 1
 
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
-        """bool[r, s]: whether the periods of two groups are short and adjoin, or have less than half in common."""
+        """bool[r, s]: whether the periods of two groups are short and near, and have less than half in common."""
         common, shorter, longer = self._common(rows, others)
         near = -common <= REACH * longer
         return np.asarray((common < MOST * shorter) & near & self.short[rows, None] & self.short[others])
@@ -117,8 +117,8 @@ class Periods:
         return np.asarray((common >= MOST * shorter) & self.short[rows, None] & self.short[others])
 
     def _common(self, rows: Ints, others: Ints) -> tuple[Ints, Ints, Ints]:
-        """int64[r, s] each: the days that two periods have in common, or less 1 the days between them; the length of
-        the shorter one; and of the longer one."""
+        """int64[r, s] each: the days that two periods have in common or, negative, the days between them; the length
+        of the shorter one; and of the longer one."""
         first, last = self.first[rows, None], self.last[rows, None]
         length, other = self.days[rows, None], self.days[others]
         common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1

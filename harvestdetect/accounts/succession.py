@@ -53,12 +53,13 @@ more false links, candidates would be lost in chains."""
 
 
 class Chain(NamedTuple):
-    """Pieces that continue one another."""
+    """Pieces that continue one another, and the groups that joined them."""
 
     pieces: list[int]
-    """Their positions, ascending."""
+    """Positions of both, ascending."""
     generations: int
-    """Length of the longest series of pieces in which each begins after the one before has ended."""
+    """Length of the longest series of generations in which each begins after the one before has ended. A generation is
+    a piece, or some accounts that joined (:mod:`harvestdetect.accounts.chain_growth`)."""
 
 
 def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[Chain]:
@@ -87,7 +88,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     at_once = periods.coincide(compared, compared) & dealt
     links = _links(follows, other & (never | at_once), payloads.likeness)
-    links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
+    links = [(i, j) for i, j in links if not payloads.are_copies(i, j)]
     links = _agreed(links, follows)
     if not links:
         return []

@@ -85,8 +85,8 @@ class Campaign:
     ways: tuple[Way, ...] = ("texts",)
     """All ways in which it was found."""
     generations: int = 0
-    """Of a chain over time: length of the longest series of pieces in which each begins after the one before has ended.
-    0 for other campaigns."""
+    """Of a chain over time: length of the longest series of generations in which each begins after the one before
+    has ended. 0 for other campaigns."""
     joined_by: Evidence | None = None
     """What the parts of the campaign have in common, if that joins them rather than their accounts. It is shown and
     not measured again: the values that decided it are already measured as values that members share."""

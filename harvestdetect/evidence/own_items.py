@@ -26,12 +26,12 @@ __all__ = ["items", "own_items"]
 ACCOUNTS: Final = 32
 """Most accounts of a candidate whose items are compared, evenly chosen. It bounds time. Chosen."""
 EACH: Final = 6
-"""Most requests of each, evenly chosen; :data:`~harvestdetect.util.amounts.MIN_SAMPLE` at least. It bounds time.
+"""Most requests of each, evenly chosen. Accounts with fewer than ``MIN_SAMPLE`` are left out. It bounds time.
 Chosen."""
 
 
 def own_items(scan: ScanData, rows: Ints, member: Ints) -> float | None:
-    """How much more alike the items of one account are than those of two, at most.
+    """An upper bound of how much more alike items of one account are than items of two accounts.
 
     Args:
         scan: with the texts.

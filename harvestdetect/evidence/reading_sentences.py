@@ -34,12 +34,12 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",
     "uneven_share": lambda x: (
         "Between the upper and the lower quarter of the accounts, the share of their traffic that belongs to the group "
-        f"differs by {100 * x:.0f} percentage points, those with few prompts drawn towards the usual share."
+        f"differs by {100 * x:.0f} percentage points. Accounts with few prompts are moved towards the average first."
     ),
     "own_data": lambda x: (
-        f"Two prompts of one account are {_more(x)} than two of different accounts. This is the least of three "
-        "comparisons: within each template, within each subject of it, and without the words that an account always "
-        "uses."
+        f"Two prompts of one account are {_more(x)} than two of different accounts. This is the smallest of up "
+        "to three comparisons: within each template, within each of its subjects, and without the words that an "
+        "account uses in nearly all of its prompts."
     ),
     "shared_items": lambda x: (
         f"Two prompts of one account are less alike, by {x:.1f} standard deviations, than if they were dealt at "

@@ -99,8 +99,8 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
 def _uneven_share(inputs: ReadingInputs) -> float | None:
     """Interquartile range of the share of their traffic that the accounts spend on the candidate.
 
-    As many requests as are few (``MIN_SAMPLE``), with the usual share, are added to those of each account: the share of
-    an account with one or two requests is uneven by chance.
+    Five requests (``MIN_SAMPLE``) with the average share are added to those of each account, because the share of an
+    account with one or two requests is uneven by chance.
     """
     campaign = inputs.candidate.trimmed
     sent = inputs.context.reference.sent[campaign.accounts]
@@ -120,16 +120,16 @@ def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
 
 
 def _own_data(inputs: ReadingInputs) -> float | None:
-    """How much more alike two prompts of one account are than two of different accounts, in the view that shows least.
+    """How much more alike two prompts of one account are than two of different accounts: the smallest of three views.
 
-    Independent developers have data of their own in every view; what an operator deals is nobody's own in one of them.
+    Independent developers have data of their own in every view. A dealt list shows none in at least one of them.
 
     * Within each template: an account may have one template at a time.
     * Within coarse subjects of each template too: an account may have a language of its own.
     * Without the words that each account always uses (:mod:`harvestdetect.evidence.own_items`): it may word the
       instruction in its own way.
 
-    Less than nothing counts as nothing: accounts that all send one list are no more like a campaign for that.
+    Negative values count as 0: accounts that all send one list are no more like a campaign for that.
     """
     rows, member = _compared(inputs)
     least = None

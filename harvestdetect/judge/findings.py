@@ -126,7 +126,8 @@ def finding_of(
 def ledger_rows(judgement: Judgement, measured: MeasuredCandidate) -> tuple[LedgerRow, ...]:
     """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
 
-    The two rows of a measure are one. The bits add up to the score, but for rows below :data:`LEAST_SHOWN`.
+    A measure has one line, whichever of its rows the ledger has. The bits add up to the score, but for rows below
+    :data:`LEAST_SHOWN`.
 
     Args:
         judgement: of the candidate.

@@ -116,8 +116,9 @@ class Posted:
 def values_of(evidence: Sequence[Evidence], readings: Mapping[str, float]) -> dict[str, float]:
     """The values of the rows of one candidate.
 
-    A measure gives two rows: how surely it differs from its null (the negative decimal logarithm of the p-value), and
-    how far (the logarithm of value over expected value, base 2). A reading is a row by itself.
+    A measure gives two values: how surely it differs from its null (the negative decimal logarithm of the p-value), and
+    how far (the logarithm of value over expected value, base 2). A ledger has a row for one of them at most, if it is
+    of this version. A reading is a row by itself.
 
     Args:
         evidence: of the candidate.

@@ -48,8 +48,8 @@ class Known:
     templates: tuple[frozenset[tuple[str, int]], ...]
     """Fixed words of each template, see :func:`words_of`."""
     detected: int | None = None
-    """Unix seconds of the first run that found it; None if no other campaign may be merged into it for its age, for
-    example because it was judged benign."""
+    """Unix seconds of the first run that found it; None if age must not decide, for example because it was
+    judged benign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +105,8 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
     those with both (since the accounts of a campaign may also send other things, which become a finding with as many of
     them), then those with more accounts. A link gives the finding the id of the campaign if neither has a match yet. A
     finding that is left without a match was split off from its strongest campaign. A campaign that is left without a
-    match was merged into the campaign of its strongest finding. That finding takes the oldest id of those campaigns of
-    which it has most accounts. The order of either side does not matter.
+    match was merged into the campaign of its strongest finding. That finding takes the id of the oldest of the merged
+    campaigns of which it has most accounts, if that is older than its own. The order of either side does not matter.
     """
     links = _links(seen, known)
     campaign_of: dict[int, str] = {}

@@ -25,7 +25,7 @@ def _loaded_libraries(modules: int) -> Any:
     """The libraries that this process has loaded. A search for them takes longer than a stage of a small scan.
 
     Args:
-        modules: the number of imported modules. A library is loaded by an import, after which all are searched again.
+        modules: the number of imported modules. If it changes, the search is repeated: imports are what load libraries.
     """
     from threadpoolctl import ThreadpoolController
 

@@ -53,9 +53,9 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
         *(
             (
                 "own_data", value,
-                f"Two prompts of one account are {more} than two of different accounts. This is the least of three "
-                "comparisons: within each template, within each subject of it, and without the words that an account "
-                "always uses.",
+                f"Two prompts of one account are {more} than two of different accounts. This is the smallest of "
+                "up to three comparisons: within each template, within each of its subjects, and without the words "
+                "that an account uses in nearly all of its prompts.",
             )
             for value, more in ((0.0, "no more alike"), (0.3, "more alike by a cosine of 0.30 at most"))
         ),
