@@ -40,8 +40,8 @@ GROUPS_PER_TASK: Final = 4
 
 
 WHOLE: Final = ("seed", "succession")
-"""Ways of groups of which nothing is left out: a person asked for all of it; or a chain was tested as a whole, and
-a generation of it may be too small for a template."""
+"""Groups that were found in these ways keep all of their requests: a person asked for them, or a chain was tested as
+a whole and its generations may be too small for a template."""
 
 
 class _Cluster(NamedTuple):

@@ -105,8 +105,9 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
     those with both (since the accounts of a campaign may also send other things, which become a finding with as many of
     them), then those with more accounts. A link gives the finding the id of the campaign if neither has a match yet. A
     finding that is left without a match was split off from its strongest campaign. A campaign that is left without a
-    match was merged into the campaign of its strongest finding. That finding takes the id of the oldest of the merged
-    campaigns of which it has most accounts, if that is older than its own. The order of either side does not matter.
+    match was merged into the campaign of its strongest finding. If it has half or more of the
+    accounts of a merged campaign that is older, the finding takes the id of
+    the oldest such campaign. The order of either side does not matter.
     """
     links = _links(seen, known)
     campaign_of: dict[int, str] = {}

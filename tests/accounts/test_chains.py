@@ -375,7 +375,7 @@ def test_pieces_that_grow_from_one_to_the_next_are_no_chain_of_the_small_ones() 
 
 
 def leftovers(groups: Groups, subject: int, *, accounts: int = 6, days: float = 3) -> list[int]:
-    """Adds a group of which each account was active at another time, for some days."""
+    """Adds a group whose accounts were active at different times, each for some days."""
     mine = list(range(groups.accounts, groups.accounts + accounts))
     group = groups.count
     for number, account in enumerate(mine):

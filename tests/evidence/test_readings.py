@@ -149,7 +149,7 @@ def test_the_share_of_accounts_with_few_prompts_is_drawn_towards_the_usual_one()
 
 
 def spread_of(inside: Any, sent: Any) -> float | None:
-    """The spread of accounts that sent so many prompts in the candidate and in all."""
+    """The spread, given how many prompts each account sent in the candidate and in all."""
     prompts = int(np.sum(inside))
     return taken(
         "uneven_share", sent=np.array(sent), accounts=range(len(sent)), harvest_prompts=inside, prompts=prompts,
