@@ -40,7 +40,7 @@ from benchmarks.real_texts import Half
 from benchmarks.worlds import ROOT, commit_of
 from harvestdetect.data import TIERS, Family
 from harvestdetect.evidence.measures import MEASURES
-from harvestdetect.evidence.readings import READINGS
+from harvestdetect.evidence.readings import ACCOUNTS, READINGS
 from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post
 from harvestdetect.judge.ledger_file import dumped
 from harvestdetect.judge.triage import Judgement, judge
@@ -132,6 +132,7 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
         campaign=np.array([e.is_planted for e in clear]),
         weight=np.array(weight),
         dump=np.array([e.dump for e in clear]),
+        accounts=np.array([e.values[ACCOUNTS] for e in clear]),
     )
 
 

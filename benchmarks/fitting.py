@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.judge.ledger import Curve, Row
+from harvestdetect.judge.ledger import Curve, Reference, Row, Values
 from harvestdetect.util.arrays import Floats
 
 __all__ = ["Examples", "Fitted", "Kind", "Penalty", "curve_of", "fit", "pooled", "weights_of"]
@@ -34,8 +34,12 @@ DECIMALS: Final = 5
 """Of values and knots in the file."""
 QUANTILES: Final = 65
 """Values of innocent candidates that a row keeps, evenly spaced by rank."""
+SIZES: Final = (30.0, 60.0, 150.0)
+"""Numbers of accounts at which a class of size begins, beside the smallest one. Chosen."""
+NONE: Final = Values(value=np.empty(0), accounts=np.empty(0))
+"""No candidates."""
 LEAST_KNOWN: Final = 20.0
-"""Weight of candidates with a value on either side that a row needs."""
+"""Weight of candidates with a value on either side that a row needs, and of the innocent ones of a class of size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,12 @@ class Examples:
     """float64[n]."""
     dump: npt.NDArray[np.int64]
     """int64[n]: the dump of each."""
+    accounts: Floats
+    """float64[n]: the number of accounts of each."""
+
+    def row(self, j: int, chosen: npt.NDArray[np.bool_]) -> Values:
+        """A row of some of them."""
+        return Values(value=self.values[chosen, j], accounts=self.accounts[chosen])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +103,10 @@ def curve_of(
     bits = np.maximum.accumulate(np.clip(bits, least, CLIP))
     middle = moment / weights
     knots, at = (middle, bits) if rises else (middle[::-1], bits[::-1])
-    values_at, tails = _tails(values[~campaign], weight[~campaign], rises=rises)
+    reference = _reference(values[~campaign], weight[~campaign], np.ones(int((~campaign).sum())), rises=rises)
     return Curve(
-        family="text", knots=tuple(map(float, knots)), bits=tuple(map(float, at)), values=values_at, tails=tails,
-        weight=1.0,
-    )  # fmt: skip
+        family="text", knots=tuple(map(float, knots)), bits=tuple(map(float, at)), references=(reference,), weight=1.0
+    )
 
 
 def pooled(values: Floats, weight: Floats) -> Floats:
@@ -112,7 +121,7 @@ def pooled(values: Floats, weight: Floats) -> Floats:
     return np.concatenate([np.full(int(n), value) for value, _, n in blocks])
 
 
-def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _reference(innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool) -> Reference:
     """Some values of innocent candidates, ascending, and the share of these that look as much like a campaign."""
     at = np.unique(np.quantile(innocents, np.linspace(0, 1, QUANTILES)).round(DECIMALS))
     order = np.argsort(innocents, kind="stable")
@@ -121,7 +130,22 @@ def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[flo
         share = mass[-1] - mass[np.searchsorted(innocents[order], at, side="left")]
     else:
         share = mass[np.searchsorted(innocents[order], at, side="right")]
-    return tuple(map(float, at)), tuple(map(float, (share + 0.5) / (mass[-1] + 0.5)))
+    return Reference(
+        accounts=float(np.exp(np.average(np.log(accounts), weights=weight))),
+        values=tuple(map(float, at)),
+        tails=tuple(map(float, (share + 0.5) / (mass[-1] + 0.5))),
+    )
+
+
+def _references(innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool) -> tuple[Reference, ...]:
+    """A reference for each class of size (:data:`SIZES`) with enough candidates, or one for all sizes."""
+    of = np.searchsorted(SIZES, accounts, side="right")
+    own = [of == k for k in range(len(SIZES) + 1)]
+    enough = [one for one in own if weight[one].sum() >= LEAST_KNOWN]
+    return tuple(
+        _reference(innocents[one], weight[one], accounts[one], rises=rises)
+        for one in enough or [np.ones(len(innocents), bool)]
+    )
 
 
 def _gain(curve: Curve, values: Floats, campaign: npt.NDArray[np.bool_], weight: Floats) -> float:
@@ -152,17 +176,17 @@ def _curve(examples: Examples, j: int, chosen: npt.NDArray[np.bool_], kind: Kind
     values, campaign, weight = examples.values[use, j], examples.campaign[use], examples.weight[use]
     if not kind.relative:
         return curve_of(values, campaign, weight, rises=kind.rises, least=kind.least)
-    if campaign.all():
+    if len(np.unique(values[~campaign])) < 2:
         return None
-    at, tails = _tails(values[~campaign], weight[~campaign], rises=bool(kind.rises))
-    bare = Curve(family="text", knots=(0.0,), bits=(0.0,), values=at, tails=tails, weight=1.0, relative=True)
-    if not len(at) > 1:
-        return None
+    accounts = examples.accounts[use]
+    references = _references(values[~campaign], weight[~campaign], accounts[~campaign], rises=bool(kind.rises))
+    bare = Curve(family="text", knots=(0.0,), bits=(0.0,), references=references, weight=1.0, relative=True)
     surprise = np.empty(len(values))
     dump = examples.dump[use]
     for one in np.unique(dump):
-        row = Row(bare, values[dump == one], np.empty(0), steady=steady)
-        surprise[dump == one] = row.surprise(1.0 - campaign[dump == one])
+        own = dump == one
+        row = Row(bare, Values(value=values[own], accounts=accounts[own]), NONE, steady=steady)
+        surprise[own] = row.surprise(1.0 - campaign[own])
     found = curve_of(surprise, campaign, weight, rises=True, least=kind.least)
     return None if found is None else replace(bare, knots=found.knots, bits=found.bits)
 
@@ -234,7 +258,7 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
                 continue
             for one in np.unique(examples.dump[held]):
                 own = examples.dump == one
-                row = Row(curve, examples.values[own, j], np.empty(0), steady=steady)
+                row = Row(curve, examples.row(j, own), NONE, steady=steady)
                 bits[own, j] = row.bits(1.0 - examples.campaign[own])
     bounds = [(kind.floor, 1.0) for kind in kinds]
     found = weights_of(bits, examples.campaign, examples.weight, bounds=bounds, start=0.1, penalty=Penalty(sum=SPARSE))

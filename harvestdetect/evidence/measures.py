@@ -166,14 +166,6 @@ _STRUCTURE: Final = (
         clause="their requests are dealt from one list",
         min_data=f"{MIN_COMPARED} pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
     ),
-    # of the family structure: whoever hands out a list of work also says when it begins, so both are one fact
-    Measure(
-        id="common_start", family="structure", label="common start", tail="low",
-        take=lambda c, x: common_start(
-            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
-        ),
-        clause="they started together", min_data=_TIMES, source=_OWN,
-    ),
     Measure(
         id="focus", family="structure", label="focus", tail="high",
         closer_look=True, take=lambda c, x: focus(c.groups, x.scan.vectors), min_data=f"two members; {_GROUPS}",
@@ -194,6 +186,13 @@ _STRUCTURE: Final = (
 """The measures of the family structure."""
 
 _TIME: Final = (
+    Measure(
+        id="common_start", family="time", label="common start", tail="low",
+        take=lambda c, x: common_start(
+            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
+        ),
+        clause="they started together", min_data=_TIMES, source=_OWN,
+    ),
     Measure(
         id="flat_day", family="time", label="flat day", tail="low",
         take=lambda c, _: tempo.flat_day(c.timed), clause="they are active around the clock", min_data=_TIMES,

@@ -26,9 +26,11 @@ from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Floats32, Ints, unit
 from harvestdetect.util.periods import DAY
 
-__all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
+__all__ = ["ACCOUNTS", "READINGS", "Reading", "ReadingInputs", "readings_of"]
 
-
+ACCOUNTS: Final = "accounts"
+"""Key of the number of accounts, which goes with the readings. By itself it says nothing: candidates are compared
+with others of about as many accounts."""
 CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
@@ -329,11 +331,12 @@ READINGS: Final = (*_TEXT, *_STRUCTURE, *_TIME, *_INFRASTRUCTURE)
 
 
 def readings_of(inputs: ReadingInputs, *, leave_out: Collection[Family] = ()) -> Mapping[str, float]:
-    """The readings of a candidate by id, without those that cannot be taken.
+    """The readings of a candidate by id, without those that cannot be taken, and its number of accounts.
 
     Args:
         inputs: of the candidate.
         leave_out: families whose readings are left out.
     """
     found = {reading.id: reading.take(inputs) for reading in READINGS if reading.family not in leave_out}
+    found[ACCOUNTS] = float(len(inputs.candidate.whole.accounts))
     return {id_: float(value) for id_, value in found.items() if value is not None and math.isfinite(value)}

@@ -17,8 +17,9 @@ __all__ = ["VERSION", "load_calibration", "save_calibration"]
 
 FORMAT: Final = "harvestdetect-calibration"
 """Value of ``format`` in the file."""
-VERSION: Final = 3
-"""Version of the file. Versions 1 and 2 held p-values of measures, which no longer decide."""
+VERSION: Final = 4
+"""Version of the file. Versions 1 and 2 had p-values of measures, which no longer decide; version 3 lacked the
+number of accounts of the innocent candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

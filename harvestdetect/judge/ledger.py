@@ -6,7 +6,8 @@ candidate is a campaign. Rows that say the same share their weight, so ten ways 
 
 Curves and weights are fitted by ``python -m benchmarks.fit`` and shipped in ``ledger.json``. Innocent candidates differ
 between services, so the curves are moved towards the bulk of the dump under scan (an empirical null, Efron 2004; here
-by expectation-maximisation): what most of its candidates have speaks against none of them.
+by expectation-maximisation): what most of its candidates have speaks against none of them. Measures are surer of large
+groups, so the value of a measure is compared with those of innocent candidates of about as many accounts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,22 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import Evidence, Family
+from harvestdetect.evidence.readings import ACCOUNTS
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "Row", "innocence", "post", "row_of", "values_of"]
+__all__ = [
+    "EFFECT",
+    "Curve",
+    "Ledger",
+    "Posted",
+    "Reference",
+    "Row",
+    "Values",
+    "innocence",
+    "post",
+    "row_of",
+    "values_of",
+]
 
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
@@ -39,6 +53,18 @@ LEAST_ODDS: Final = -200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """How common the values of a row are among innocent candidates of about one size."""
+
+    accounts: float
+    """What the size is: the geometric mean of their numbers of accounts."""
+    values: tuple[float, ...]
+    """Ascending: some of their values."""
+    tails: tuple[float, ...]
+    """At each of ``values``, the share of them that look at least as much like a campaign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """The bits of one row: straight lines between knots, level beyond the outer ones.
 
@@ -52,24 +78,34 @@ class Curve:
     """Ascending: values, or for a relative row the surprise of a value (the negative logarithm of its tail, base 2)."""
     bits: tuple[float, ...]
     """At each knot; they rise or fall throughout."""
-    tails: tuple[float, ...]
-    """At each of ``values``, the share of the innocent candidates of the reference that look at least as much like a
-    campaign."""
+    references: tuple[Reference, ...]
+    """The innocent candidates that it was fitted on, in classes of ascending size; at least one."""
     weight: float
     """What its bits are multiplied with, 0 or more, because other rows say some of it too."""
-    values: tuple[float, ...] = ()
-    """Ascending: some values of these candidates; empty: the knots."""
     relative: bool = False
     """Whether it is read by how unusual the value is."""
 
     @property
     def rises(self) -> bool:
         """Whether larger values speak for a campaign."""
-        return self.tails[-1] <= self.tails[0]
+        tails = self.references[0].tails
+        return tails[-1] <= tails[0]
 
-    def tail(self, values: Floats) -> Floats:
-        """float64[n]: the tails at float64[n] values."""
-        return np.interp(values, self.values or self.knots, self.tails)
+    def tail(self, values: Floats, accounts: Floats) -> Floats:
+        """float64[n]: the share of innocent candidates of about one size that look at least as much like a campaign.
+
+        Between two sizes, the logarithm of the share is a straight line over the logarithm of the number of accounts.
+
+        Args:
+            values: float64[n].
+            accounts: float64[n], the number of accounts of each candidate.
+        """
+        size = np.log(np.maximum(accounts, 1.0))
+        centres = np.log([r.accounts for r in self.references])
+        found = np.zeros(len(values))
+        for part, r in zip(np.eye(len(centres)), self.references, strict=True):
+            found += np.interp(size, centres, part) * np.log(np.maximum(np.interp(values, r.values, r.tails), TINY))
+        return np.exp(found)
 
     def at(self, values: Floats) -> Floats:
         """float64[n]: the bits, unweighted, at float64[n] values or surprises."""
@@ -102,6 +138,16 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """The values of one row."""
+
+    value: Floats
+    """float64[n], of each candidate; NaN where missing."""
+    accounts: Floats
+    """float64[n]: the number of accounts of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """The ledger of one candidate."""
 
@@ -122,7 +168,8 @@ def values_of(evidence: Sequence[Evidence], readings: Mapping[str, float]) -> di
 
     Args:
         evidence: of the candidate.
-        readings: by id, see :mod:`harvestdetect.evidence.readings`.
+        readings: by id, see :mod:`harvestdetect.evidence.readings`. The number of accounts is among them. It has no
+            row, but says with which innocent candidates the candidate is compared.
     """
     found = dict(readings)
     for one in evidence:
@@ -176,7 +223,7 @@ def _posted(
         among the candidates.
     """
     rows = [
-        Row(curve, _column(values, id_), _column(innocents, id_), steady=ledger.steady)
+        Row(curve, _values(values, id_), _values(innocents, id_), steady=ledger.steady)
         for id_, curve in sorted(ledger.curves.items())
     ]
     usual = 1 / (1 + 2**-ledger.prior)
@@ -207,32 +254,35 @@ def innocence(total: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp2(total)))
 
 
-def _column(values: Sequence[Mapping[str, float]], id_: str) -> Floats:
-    return np.array([one.get(id_, np.nan) for one in values], np.float64)
+def _values(candidates: Sequence[Mapping[str, float]], id_: str) -> Values:
+    return Values(
+        value=np.array([one.get(id_, np.nan) for one in candidates], np.float64),
+        accounts=np.array([one.get(ACCOUNTS, 1.0) for one in candidates], np.float64),
+    )
 
 
 class Row:
     """One row over all candidates of a scan, and how common its values are among the innocent ones."""
 
-    def __init__(self, curve: Curve, values: Floats, innocents: Floats, *, steady: float) -> None:
-        """Orders the values.
+    def __init__(self, curve: Curve, candidates: Values, innocents: Values, *, steady: float) -> None:
+        """Orders the values by how common they are in the reference.
 
         Args:
             curve: of the row.
-            values: float64[n], NaN where missing.
-            innocents: float64[m], of candidates known to be innocent, likewise.
+            candidates: of the scan.
+            innocents: of candidates known to be innocent.
             steady: see :attr:`Ledger.steady`.
         """
-        self._known = ~np.isnan(values)
-        self._weight, self._steady = curve.weight, steady
-        own = values[self._known]
-        self._curve, self._own, self._tail = curve, own, curve.tail(own)
-        others = innocents[~np.isnan(innocents)]
-        sign = -1.0 if curve.rises else 1.0
-        every = sign * np.concatenate((own, others))
+        self._curve, self._steady = curve, steady
+        self._known = ~np.isnan(candidates.value)
+        self._own, accounts = candidates.value[self._known], candidates.accounts[self._known]
+        self._tail = curve.tail(self._own, accounts)
+        known = ~np.isnan(innocents.value)
+        others = curve.tail(innocents.value[known], innocents.accounts[known])
+        every = np.concatenate((self._tail, others))
         self._order = np.argsort(every, kind="stable")
         # how many of all values, in this order, look at least as much like a campaign as each
-        self._as_far = np.searchsorted(every[self._order], sign * own, side="right")
+        self._as_far = np.searchsorted(every[self._order], self._tail, side="right")
         self._others = np.ones(len(others))
 
     def surprise(self, innocent: Floats) -> Floats:
@@ -264,5 +314,5 @@ class Row:
             read = curve.at(self._own)
             read = np.maximum(read - less, np.minimum(read, 0.0))
         found = np.zeros(len(innocent))
-        found[self._known] = self._weight * read
+        found[self._known] = curve.weight * read
         return found

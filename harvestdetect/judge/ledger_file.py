@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -14,14 +15,14 @@ from typing import Final
 
 from harvestdetect.data import Family
 from harvestdetect.errors import CalibrationError
-from harvestdetect.judge.ledger import Curve, Ledger
+from harvestdetect.judge.ledger import Curve, Ledger, Reference
 
 __all__ = ["dumped", "loaded", "shipped_ledger"]
 
 FORMAT: Final = "harvestdetect-ledger"
 """Value of ``format`` in the file."""
-VERSION: Final = 1
-"""Version of the file."""
+VERSION: Final = 2
+"""Version of the file. Version 1 had one reference for candidates of all sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,7 @@ class _Row:
     family: Family
     knots: tuple[float, ...]
     bits: tuple[float, ...]
-    values: tuple[float, ...]
-    tails: tuple[float, ...]
+    references: tuple[Reference, ...]
     weight: float
     relative: bool
 
@@ -63,8 +63,14 @@ def dumped(ledger: Ledger) -> bytes:
                 "family": c.family,
                 "knots": [round(x, 5) for x in c.knots],
                 "bits": [round(x, 4) for x in c.bits],
-                "values": [round(x, 5) for x in c.values or c.knots],
-                "tails": [round(x, 6) for x in c.tails],
+                "references": [
+                    {
+                        "accounts": round(r.accounts, 2),
+                        "values": [round(x, 5) for x in r.values],
+                        "tails": [round(x, 6) for x in r.tails],
+                    }
+                    for r in c.references
+                ],
                 "relative": c.relative,
                 "weight": round(c.weight, 4),
             }
@@ -104,8 +110,7 @@ def loaded(data: bytes, *, name: str) -> Ledger:
                 family=row.family,
                 knots=row.knots,
                 bits=row.bits,
-                values=row.values,
-                tails=row.tails,
+                references=row.references,
                 weight=row.weight,
                 relative=row.relative,
             )
@@ -125,17 +130,18 @@ def loaded(data: bytes, *, name: str) -> Ledger:
 def _problems(stored: _Stored) -> Iterator[str]:
     """What is inconsistent in a file, a sentence each."""
     for id_, row in stored.rows.items():
-        ordered = all(a < b for a, b in pairwise(row.knots))
-        if not row.knots or len(row.knots) != len(row.bits) or not ordered:
+        if not row.knots or len(row.knots) != len(row.bits) or not _rise(row.knots):
             yield f"the knots of {id_!a} must rise, with bits for each"
-        rising = all(a < b for a, b in pairwise(row.values))
-        if not row.values or len(row.values) != len(row.tails) or not rising:
+        if not row.references or not _rise([r.accounts for r in row.references]) or row.references[0].accounts < 1:
+            yield f"{id_!a} must have references of rising size, from 1 account"
+        if not all(r.values and len(r.values) == len(r.tails) and _rise(r.values) for r in row.references):
             yield f"the values of {id_!a} must rise, with a tail for each"
         if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
             yield f"the bits of {id_!a} must rise or fall throughout"
-        if not all(0 <= share <= 1 for share in row.tails) or not 0 <= row.weight < math.inf:
+        if not all(0 <= share <= 1 for r in row.references for share in r.tails) or not 0 <= row.weight < math.inf:
             yield f"the tails of {id_!a} must be between 0 and 1, and its weight 0 or more"
-        if not all(map(math.isfinite, (*row.knots, *row.bits, *row.values))):
+        numbers = itertools.chain(row.knots, row.bits, *((r.accounts, *r.values) for r in row.references))
+        if not all(map(math.isfinite, numbers)):
             yield f"the numbers of {id_!a} must be finite"
     if not math.isfinite(stored.prior) or not 0 < stored.steady < math.inf:
         yield "the prior must be finite and the steady count positive"
@@ -143,6 +149,10 @@ def _problems(stored: _Stored) -> Iterator[str]:
         yield "there are more held-out candidates than counted"
     if any(rate is not None and rate < 0 for reach in stored.held_out for rate in reach):
         yield "a rate of a held-out candidate is negative"
+
+
+def _rise(values: Sequence[float]) -> bool:
+    return all(a < b for a, b in pairwise(values))
 
 
 @cache

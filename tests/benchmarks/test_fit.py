@@ -11,13 +11,14 @@ from benchmarks import fit
 from benchmarks.fit import FOLDS, _held_out, _kinds_held_out, _stretched
 from benchmarks.fit_dumps import Measured
 from benchmarks.fit_examples import Example, _population, examples_of
-from harvestdetect.judge.ledger import Curve, Ledger
+from harvestdetect.judge.ledger import Ledger
 from harvestdetect.simulate.evaluate import Planted
+from tests.judge.curves import toy_curve
 
 
 def ledger(*bits: float, weight: float = 0.5) -> Ledger:
     knots = tuple(map(float, range(len(bits))))
-    curve = Curve(family="text", knots=knots, bits=bits, tails=tuple(1 / (1 + k) for k in knots), weight=weight)
+    curve = toy_curve(knots, bits, [1 / (1 + k) for k in knots], weight=weight)
     return Ledger(curves={"row": curve}, prior=-1.0, steady=100.0)
 
 

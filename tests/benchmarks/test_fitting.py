@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fitting import CLIP, LEAST_KNOWN, SHRINK, Examples, Fitted, Kind, curve_of, fit
+from benchmarks.fitting import CLIP, LEAST_KNOWN, SHRINK, SIZES, Examples, Fitted, Kind, curve_of, fit
+from harvestdetect.evidence.readings import ACCOUNTS
 from harvestdetect.judge.ledger import Ledger, post
 from harvestdetect.util.arrays import Floats
 
@@ -33,9 +34,9 @@ def test_the_curve_of_a_known_sample() -> None:
     assert found.knots == (0.0, 1.0)
     expected = np.log2((300 + SHRINK / 2) / (100 + SHRINK / 2))
     assert found.bits == (pytest.approx(-expected), pytest.approx(expected))
-    assert found.values[0] == 0.0
-    assert found.values[-1] == 1.0
-    assert found.tail(np.array([0.0, 1.0])).tolist() == [pytest.approx(1.0), pytest.approx(100.5 / 400.5)]
+    (reference,) = found.references
+    assert (reference.values[0], reference.values[-1]) == (0.0, 1.0)
+    assert found.tail(np.array([0.0, 1.0]), ones(2)).tolist() == [pytest.approx(1.0), pytest.approx(100.5 / 400.5)]
     assert found.weight == 1.0
 
 
@@ -61,7 +62,7 @@ def test_a_curve_is_monotone_and_bounded(seed: int, rises: bool, least: float) -
     steps = [b - a for a, b in pairwise(found.bits)]
     assert all(step >= 0 for step in steps) if rises else all(step <= 0 for step in steps)
     assert all(least <= bits <= CLIP for bits in found.bits)
-    tails = found.tails if rises else found.tails[::-1]
+    tails = found.references[0].tails[:: 1 if rises else -1]
     assert all(0 < tail <= 1 for tail in tails)
     assert all(a >= b for a, b in pairwise(tails))
 
@@ -118,6 +119,7 @@ def sample(seed: int = 0, count: int = 3_000) -> Examples:
         campaign=campaign,
         weight=ones(count),
         dump=rng.integers(0, DUMPS, count),
+        accounts=np.exp(rng.uniform(np.log(5), np.log(300), count)),
     )
 
 
@@ -160,11 +162,34 @@ def test_the_fitted_ledger_tells_campaigns_from_innocents(found: Fitted) -> None
     assert new.campaign[sure].mean() > 0.75
 
 
+def test_what_large_innocent_groups_have_says_less_for_large_groups() -> None:
+    """The value grows with the number of accounts; campaigns have twice the usual one."""
+    rng = np.random.default_rng(3)
+    count = 6_000
+    accounts = np.exp(rng.uniform(np.log(10), np.log(400), count))
+    campaign = rng.random(count) < 0.2
+    value = np.log(accounts) * (1 + campaign) * rng.uniform(0.8, 1.2, count)
+    one = Examples(
+        ids=("row",), values=value[:, None], campaign=campaign, weight=ones(count), dump=rng.integers(0, DUMPS, count),
+        accounts=accounts,
+    )  # fmt: skip
+    found = fit(one, [Kind(rises=True, least=0.0, relative=True)], steady=STEADY)
+    curve = found.curves["row"]
+    sizes = [r.accounts for r in curve.references]
+    assert sizes == sorted(sizes)
+    assert len(sizes) == len(SIZES) + 1
+    ledger = Ledger(curves=found.curves, prior=found.intercept, steady=STEADY)
+    # usual for 300 accounts, and twice the usual value of 15
+    large, small = (post(ledger, [{"row": 2 * np.log(15), ACCOUNTS: size}])[0].rows["row"] for size in (300.0, 15.0))
+    assert small > large + 2
+
+
 def test_nothing_to_learn_from_gives_no_row() -> None:
     one = sample(count=400)
     unknown = Examples(
-        ids=one.ids, values=np.full_like(one.values, np.nan), campaign=one.campaign, weight=one.weight, dump=one.dump
-    )
+        ids=one.ids, values=np.full_like(one.values, np.nan), campaign=one.campaign, weight=one.weight, dump=one.dump,
+        accounts=one.accounts,
+    )  # fmt: skip
     found = fit(unknown, [Kind()] * 5, steady=STEADY)
     assert found.curves == {}
     share = one.campaign.mean()

@@ -42,6 +42,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.pipeline import run_scan
 from harvestdetect.util.arrays import Ints32
 from tests.evidence.table import infrastructure_evidence
+from tests.judge.curves import toy_curve
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
@@ -726,16 +727,14 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
 
 def row(family: Family, *, bits: float) -> Curve:
     """So many bits for a p-value of 1e-12, none for one of 1."""
-    return Curve(family=family, knots=(0.0, 12.0), bits=(0.0, bits), tails=(1.0, 0.01), weight=1.0)
+    return toy_curve((0.0, 12.0), (0.0, bits), (1.0, 0.01), family=family)
 
 
 LEDGER = Ledger(
     curves={
         "rigid_wording": row("text", bits=5.0),
         "shared_network": row("infrastructure", bits=8.0),
-        "one_network": Curve(
-            family="infrastructure", knots=(0.5, 1.0), bits=(0.0, -12.0), tails=(0.1, 1.0), weight=1.0
-        ),
+        "one_network": toy_curve((0.5, 1.0), (0.0, -12.0), (0.1, 1.0), family="infrastructure"),
     },
     prior=-3.0,
     steady=100.0,

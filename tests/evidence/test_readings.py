@@ -11,7 +11,15 @@ import pytest
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.evidence.readings import CHANCE, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.readings import (
+    ACCOUNTS,
+    CHANCE,
+    NEXT_TO_NONE,
+    READINGS,
+    SUBJECTS,
+    ReadingInputs,
+    readings_of,
+)
 from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
 from harvestdetect.util.amounts import FEW
@@ -73,7 +81,7 @@ def inputs(
             vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
         ),
     )
-    candidate: Any = SimpleNamespace(trimmed=campaign, groups=groups)
+    candidate: Any = SimpleNamespace(whole=campaign, trimmed=campaign, groups=groups)
     return ReadingInputs(
         candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained})
     )
@@ -328,6 +336,7 @@ def test_what_cannot_be_taken_is_left_out() -> None:
     nothing = inputs(own_subjects=None, several=None, days=None, shares={})
     found = readings_of(nothing)
     assert set(found) == {
+        ACCOUNTS,
         "copies",
         "in_common",
         "words",
@@ -339,8 +348,8 @@ def test_what_cannot_be_taken_is_left_out() -> None:
         "not_thinned",
     }
     assert all(isinstance(value, float) for value in found.values())
-    assert set(readings_of(nothing, leave_out=("text", "structure"))) == set()
-    assert set(readings_of(nothing, leave_out=("structure",))) == {"copies", "in_common", "words", "template"}
+    assert set(readings_of(nothing, leave_out=("text", "structure"))) == {ACCOUNTS}
+    assert set(readings_of(nothing, leave_out=("structure",))) == {ACCOUNTS, "copies", "in_common", "words", "template"}
 
 
 def test_a_reading_that_is_no_number_is_left_out() -> None:

@@ -34,7 +34,7 @@ from harvestdetect.judge.candidates import (
     candidate_from_dict,
     candidate_to_dict,
 )
-from harvestdetect.judge.ledger import Curve, Ledger, Posted
+from harvestdetect.judge.ledger import Ledger, Posted
 from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
@@ -56,6 +56,7 @@ from tests.explain.making import (
     without_ids,
     write_candidates,
 )
+from tests.judge.curves import toy_curve
 from tests.report.making import SCRIPT, make_detection
 
 
@@ -495,7 +496,7 @@ cap = st.sampled_from([None, "review", "watch"])
 @given(st.lists(st.tuples(posted, cap), min_size=1, max_size=6))
 def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]]) -> None:
     families: tuple[Family, ...] = ("text", "structure", "time", "infrastructure")
-    curve = {f: Curve(family=f, knots=(0.0,), bits=(0.0,), tails=(1.0,), weight=1.0) for f in families}
+    curve = {f: toy_curve((0.0,), (0.0,), (1.0,), family=f) for f in families}
     ledger = Ledger(curves=dict(curve), prior=-1.5, steady=100.0)
     fits = [
         (BenignExplanation(id="it", name="it", verdict="fits", statistic=None, sentence="", caps=c),) if c else ()

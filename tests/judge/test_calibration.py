@@ -45,22 +45,20 @@ from harvestdetect.judge.calibration import (
     summary,
 )
 from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
-from harvestdetect.judge.ledger import EFFECT, Curve, Ledger
+from harvestdetect.judge.ledger import EFFECT, Ledger
 from harvestdetect.judge.measure import judgements_of
 from harvestdetect.judge.verdict import Scale
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.util.files import file_digest
+from tests.judge.curves import toy_curve
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
 FAMILIES: Mapping[str, Family] = {"even_load": "structure", "flat_day": "time", "rigid_wording": "text"}
 LEDGER = Ledger(
-    curves={
-        id_: Curve(family=family, knots=(0.0, 12.0), bits=(-1.0, 8.0), tails=(1.0, 0.001), weight=1.0)
-        for id_, family in FAMILIES.items()
-    },
+    curves={id_: toy_curve((0.0, 12.0), (-1.0, 8.0), (1.0, 0.001), family=family) for id_, family in FAMILIES.items()},
     prior=-3.0,
     steady=20.0,
 )

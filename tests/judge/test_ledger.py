@@ -18,10 +18,22 @@ from harvestdetect.data import Evidence, Family
 from harvestdetect.errors import CalibrationError
 from harvestdetect.evidence.explanations import EXPLANATIONS
 from harvestdetect.evidence.measures import MEASURES
-from harvestdetect.evidence.readings import READINGS
-from harvestdetect.judge.ledger import EFFECT, EXPECTED, SUREST, Curve, Ledger, Posted, post, row_of, values_of
+from harvestdetect.evidence.readings import ACCOUNTS, READINGS
+from harvestdetect.judge.ledger import (
+    EFFECT,
+    EXPECTED,
+    SUREST,
+    Curve,
+    Ledger,
+    Posted,
+    Reference,
+    post,
+    row_of,
+    values_of,
+)
 from harvestdetect.judge.ledger_file import VERSION, dumped, loaded, shipped_ledger
 from harvestdetect.judge.triage import BEYOND_TEXT, judge
+from tests.judge.curves import toy_curve
 
 EXTREME = 10.0
 
@@ -35,10 +47,8 @@ def evidence(id_: str, p_value: float, value: float = 1.0, expected: float = 1.0
 def curve(*, family: Family = "time", weight: float = 1.0, falls: bool = False) -> Curve:
     """From -2 to 4 bits, as the value goes from 0 to 10; or the other way round."""
     bits, tails = (-2.0, 0.0, 4.0), (1.0, 0.3, 0.02)
-    return Curve(
-        family=family, knots=(0.0, 5.0, EXTREME), weight=weight,
-        bits=bits[::-1] if falls else bits, tails=tails[::-1] if falls else tails,
-    )  # fmt: skip
+    way = -1 if falls else 1
+    return toy_curve((0.0, 5.0, EXTREME), bits[::way], tails[::way], family=family, weight=weight)
 
 
 def ledger_of(**curves: Curve) -> Ledger:
@@ -190,6 +200,49 @@ def test_one_more_innocent_candidate_with_an_extreme_value_never_raises_its_bits
     assert found[1] <= found[0] + 1e-9
 
 
+# ---------------------------------------------------------------- size
+
+
+def by_size() -> Curve:
+    """Among candidates of 20 accounts one in a thousand has the value 10, among those of 320 every second one."""
+    tails = ((1.0, 0.001), (1.0, 0.5))
+    return Curve(
+        family="time", knots=(0.0, 12.0), bits=(0.0, 12.0), weight=1.0, relative=True,
+        references=tuple(
+            Reference(accounts=size, values=(0.0, EXTREME), tails=own)
+            for size, own in zip((20.0, 320.0), tails, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def of_size(accounts: float) -> float:
+    """Bits of an extreme value, beside no other candidate."""
+    ledger = replace(ledger_of(row=by_size()), steady=1e9)
+    (found,) = post(ledger, [{"row": EXTREME, ACCOUNTS: accounts}])
+    return found.rows["row"]
+
+
+def test_a_measure_is_compared_with_innocents_of_about_as_many_accounts() -> None:
+    assert of_size(20) == pytest.approx(-math.log2(0.001))
+    assert of_size(320) == pytest.approx(1.0)
+    # the middle of both sizes is at 80 accounts: the logarithms of the shares are averaged there
+    assert of_size(80) == pytest.approx((of_size(20) + of_size(320)) / 2)
+    found = [of_size(accounts) for accounts in (1, 20, 21, 50, 100, 200, 319, 320, 9_999)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == found[1]
+    assert found[-1] == found[-2]
+
+
+def test_other_sizes_take_nothing_from_what_is_rare_at_a_size() -> None:
+    """Large innocent groups of the dump have extreme values, as they do in the reference."""
+    ledger = replace(ledger_of(row=by_size()), steady=100.0, prior=-8.0)
+    large = [{"row": EXTREME, ACCOUNTS: 320.0}] * 50
+    alone, beside = (post(ledger, [{"row": EXTREME, ACCOUNTS: 20.0}, *others])[0].rows["row"] for others in ([], large))
+    assert beside >= alone
+    small = [{"row": EXTREME, ACCOUNTS: 20.0}] * 50
+    assert post(ledger, [{"row": EXTREME, ACCOUNTS: 20.0}, *small])[0].rows["row"] < 2
+
+
 # ---------------------------------------------------------------- the ledger of the package
 
 
@@ -244,15 +297,13 @@ def test_explanations_are_judged_by_readings() -> None:
 
 
 CURVES = st.builds(
-    lambda knots, falls, weight: Curve(
-        family="time", knots=knots, values=knots, weight=weight,
-        bits=tuple(float(x) for x in (reversed(range(len(knots))) if falls else range(len(knots)))),
-        tails=tuple(0.5 for _ in knots),
+    lambda knots, falls, weight: toy_curve(
+        knots, [float(x) for x in range(len(knots))][:: -1 if falls else 1], [0.5 for _ in knots], weight=weight
     ),
     st.lists(st.integers(-99, 99), min_size=1, max_size=6, unique=True).map(lambda x: tuple(map(float, sorted(x)))),
     st.booleans(),
     st.integers(0, 100).map(lambda x: x / 100),
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(st.text(max_size=8), CURVES, max_size=5), st.integers(-90, 90).map(lambda x: x / 10))
@@ -274,12 +325,14 @@ def test_the_shipped_file_is_what_would_be_written() -> None:
 
 @pytest.fixture
 def stored() -> Callable[..., bytes]:
-    """The file of a ledger with changes; ``...`` removes a key. ``row`` changes its only row."""
+    """The file of a ledger with changes; ``...`` removes a key. ``row`` changes its only row,
+    ``reference`` the only reference of that."""
 
-    def make(row: Mapping[str, Any] | None = None, **changes: Any) -> bytes:
+    def make(row: Mapping[str, Any] | None = None, reference: Mapping[str, Any] | None = None, **changes: Any) -> bytes:
         ledger = replace(ledger_of(), held_out=((math.inf, 0.5, 0.125),), held_out_count=7, held_out_prompts=90)
         values = json.loads(dumped(ledger))
-        for target, some in ((values, changes), (values["rows"]["row"], row or {})):
+        only = values["rows"]["row"]
+        for target, some in ((values, changes), (only["references"][0], reference or {}), (only, row or {})):
             for key, value in some.items():
                 if value is ...:
                     del target[key]
@@ -323,10 +376,13 @@ def test_a_file_of_another_kind_is_refused(stored: Callable[..., bytes], changes
         ({"row": {"knots": []}}, "the knots of 'row' must rise"),
         ({"row": {"knots": [0.0, 5.0, 5.0]}}, "the knots of 'row' must rise"),
         ({"row": {"bits": [-2.0, 4.0]}}, "with bits for each"),
-        ({"row": {"values": [0.0, 5.0, 5.0]}}, "the values of 'row' must rise"),
-        ({"row": {"tails": [1.0, 0.1]}}, "with a tail for each"),
+        ({"reference": {"values": [0.0, 5.0, 5.0]}}, "the values of 'row' must rise"),
+        ({"reference": {"values": []}}, "the values of 'row' must rise"),
+        ({"reference": {"tails": [1.0, 0.1]}}, "with a tail for each"),
+        ({"reference": {"accounts": 0.5}}, "'row' must have references of rising size"),
+        ({"row": {"references": []}}, "'row' must have references of rising size"),
         ({"row": {"bits": [-2.0, 4.0, 0.0]}}, "the bits of 'row' must rise or fall throughout"),
-        ({"row": {"tails": [1.5, 0.3, 0.1]}}, "the tails of 'row' must be between 0 and 1"),
+        ({"reference": {"tails": [1.5, 0.3, 0.1]}}, "the tails of 'row' must be between 0 and 1"),
         ({"row": {"weight": -0.1}}, "the tails of 'row' must be between 0 and 1"),
         ({"steady": 0.0}, "the steady count positive"),
         ({"steady": -5.0}, "the steady count positive"),

@@ -29,7 +29,7 @@ from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
 from harvestdetect.judge.calibration import fit_calibration
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, ledger_rows
-from harvestdetect.judge.ledger import EFFECT, Curve
+from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import SIGNIFICANT, MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.members import Memberships
@@ -37,6 +37,7 @@ from harvestdetect.judge.triage import CARRIES, Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
 from harvestdetect.stages import judging
+from tests.judge.curves import toy_curve
 from tests.judge.test_calibration import detection as benign_detection
 from tests.report.making import make_detection
 
@@ -227,7 +228,7 @@ INNOCENT_TOY = Explanation(
     id="innocent_toy", label="a toy reading", cap="review",
     test=lambda inputs: Assessed(fits=True, statistic=float(inputs.texts), sentence="It is a toy."),
 )  # fmt: skip
-TOY_ROW = Curve(family="time", knots=(0.0, 12.0), bits=(0.0, 9.0), tails=(1.0, 0.01), weight=1.0)
+TOY_ROW = toy_curve((0.0, 12.0), (0.0, 9.0), (1.0, 0.01))
 
 
 def unknown(campaign: Campaign) -> Memberships:

@@ -33,6 +33,7 @@ from harvestdetect.judge.triage import (
     tier_of_reach,
     what_if,
 )
+from tests.judge.curves import toy_curve
 
 FDR = 0.2
 FAMILIES: tuple[Family, ...] = ("text", *BEYOND_TEXT)
@@ -41,7 +42,7 @@ RANK = {tier: place for place, tier in enumerate([*TIERS, None])}
 
 
 def curve(family: Family) -> Curve:
-    return Curve(family=family, knots=(0.0, 1.0), bits=(0.0, 1.0), tails=(1.0, 0.1), weight=1.0)
+    return toy_curve((0.0, 1.0), (0.0, 1.0), (1.0, 0.1), family=family)
 
 
 def ledger_of(prior: float = 0.0, **held: Any) -> Ledger:
@@ -301,7 +302,7 @@ def test_what_would_change_the_tier_in_words() -> None:
         "It would be at watch at a false-discovery rate below 0.1.",
         f"It would be no finding at a false-discovery rate below {0.1 / WATCH:.2g}.",
     )
-    two = judged({"structure": bits_of(0.04) / 2, "time": bits_of(0.04) / 2})[0]
+    two = judged({"structure": bits_of(0.06) / 2, "time": bits_of(0.06) / 2})[0]
     assert changes(two, fdr=FDR)[-1] == "It would be urgent at a false-discovery rate of 0.4 or more."
     assert changes(judged({"text": 5.0, "time": -25.0})[0], fdr=FDR)[0].startswith(
         "It would be at watch at a false-discovery rate"
