@@ -69,7 +69,7 @@ class ScanData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """The accounts and texts outside all candidates, for comparison."""
+    """Other accounts and texts, for comparison."""
 
     pool: Pool
     timed_pool: Pool | None
@@ -169,7 +169,8 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
     trimmed = _trimmed(campaign, account=prompts.account)
     descriptions = [scan.described[int(c)] for c in trimmed.clusters]
     segments = [scan.assigned[int(c)].cluster.segments for c in trimmed.clusters]
-    groups = draw_groups(reference.pool, trimmed.prompts, prompts.account, seed=seed)
+    pool = reference.pool.without(campaign.accounts)
+    groups = draw_groups(pool, trimmed.prompts, prompts.account, seed=seed)
     return CandidateData(
         whole=campaign,
         trimmed=trimmed,
@@ -209,7 +210,8 @@ def timed_of(
         known = time[sent] != NO_TIME
         if 2 * known.sum() < len(known):
             return None
-        groups = draw_groups(pool, sent[known], context.scan.corpus.prompts.account, seed=seed)
+        account = context.scan.corpus.prompts.account
+        groups = draw_groups(pool.without(account[sent]), sent[known], account, seed=seed)
     return None if groups is None else timed_prompts(groups, time)
 
 

@@ -189,7 +189,8 @@ _TIME: Final = (
     Measure(
         id="common_start", family="time", label="common start", tail="low",
         take=lambda c, x: common_start(
-            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
+            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active.without(c.whole.accounts),
+            seed=c.seed,
         ),
         clause="they started together", min_data=_TIMES, source=_OWN,
     ),

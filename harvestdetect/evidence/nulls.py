@@ -1,7 +1,8 @@
 """What chance gives: matched groups of other accounts, and p-values from draws.
 
-A candidate is compared with groups of accounts outside every candidate, as many accounts with as many prompts each.
-Such a group keeps what people do (sessions, days, habits, own topics), which a shuffle would destroy.
+A candidate is compared with groups of other accounts, as many accounts with as many prompts each. They are outside
+every candidate, unless most accounts are in candidates (:mod:`harvestdetect.evidence.reference`). Such a group keeps
+what people do (sessions, days, habits, own topics), which a shuffle would destroy.
 
 Most candidates are innocent and lie in the middle of the null, which a few dozen draws show. So draws are made in steps
 (:data:`STEPS`). A measure is settled at the first step at which :data:`SETTLED` of the draws are at least as extreme as
@@ -18,7 +19,7 @@ matter gets all draws, the same ones as without steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -26,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.util.arrays import Floats, Ints, ranges, spread
+from harvestdetect.util.arrays import Bools, Floats, Ints, ranges, spread
 
 __all__ = [
     "DRAWS",
@@ -82,6 +83,21 @@ class Pool:
     """int64[.]: the same of all accounts, by number."""
     row: npt.NDArray[np.integer[Any]] | None = None
     """int[r]: the row of ``Corpus.prompts`` of each request; None where every row is one."""
+    place: Ints | None = None
+    """int64[.]: where each account stands, by number, or -1; None if no candidate has accounts here."""
+
+    def without(self, members: npt.NDArray[np.integer[Any]]) -> Pool:
+        """The accounts that are no members of a candidate.
+
+        Args:
+            members: int[m], their numbers.
+        """
+        if self.place is None:
+            return self
+        keep = np.ones(len(self.volume), bool)
+        own = self.place[members]
+        keep[own[own >= 0]] = False
+        return replace(self, start=self.start[keep], volume=self.volume[keep], place=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,24 +139,28 @@ def steps(draws: int) -> Iterator[tuple[int, int]]:
 
 def pool_of(
     account: npt.NDArray[np.int32],
-    accounts: int,
-    excluded: npt.NDArray[np.bool_],
+    others: Bools,
     *,
     row: npt.NDArray[np.integer[Any]] | None = None,
+    candidates: bool = False,
 ) -> Pool:
-    """The accounts outside every candidate.
+    """The accounts to draw from.
 
     Args:
         account: int32[r], ascending, of every request.
-        accounts: how many there are.
-        excluded: bool[accounts].
+        others: bool[a], which of all accounts they are, those without requests left out.
         row: see :attr:`Pool.row`.
+        candidates: whether candidates have some of these accounts.
     """
-    borders = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=accounts))))
+    borders = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=len(others)))))
     volume = np.diff(borders)
-    free = np.flatnonzero(~excluded & (volume > 0))
+    free = np.flatnonzero(others & (volume > 0))
     order = free[np.argsort(-volume[free], kind="stable")]
-    return Pool(start=borders[order], volume=volume[order], sent=volume, row=row)
+    place = None
+    if candidates:
+        place = np.full(len(others), -1)
+        place[order] = np.arange(len(order))
+    return Pool(start=borders[order], volume=volume[order], sent=volume, row=row, place=place)
 
 
 def draw_groups(

@@ -1,4 +1,4 @@
-"""The reference for all candidates: accounts and texts outside them, and the infrastructure of all accounts."""
+"""The reference for all candidates: other accounts and texts, and the infrastructure of all accounts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from harvestdetect.evidence.sign_ups import opened_when
 from harvestdetect.evidence.starts import active_days
 from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
+from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
 
 __all__ = ["reference_of", "volumes_of"]
@@ -32,6 +33,11 @@ NEIGHBOURHOOD: Final = 12
 
 def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) -> Reference:
     """What candidates are compared with.
+
+    Tempo and work are compared with accounts outside all candidates. Where most accounts are in candidates, those
+    outside are the odd ones. In the log of an API they are the few people: beside them, every group of programs would
+    be active around the clock. There a candidate is compared with all accounts but its own. Sign-ups are compared with
+    accounts outside all candidates in any case: who is first seen at the same time may be one of the same campaign.
 
     Args:
         campaigns: all candidates.
@@ -51,17 +57,19 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
     timed_row = None if timed.sum() == len(account) else np.flatnonzero(timed).astype(np.int32)
     sent = np.bincount(account, minlength=len(inside))
     signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=len(inside))
+    mixed = inside.mean() > MOST
+    others = np.ones(len(inside), bool) if mixed else ~inside
     free = _free_segments(scan.corpus, taken)
     chosen = free[np.random.default_rng(seed).permutation(len(free))[:REFERENCE_TEXTS]]
     fixed, shared = _neighbourhood_words(chosen, scan)
     distances = scan.core[free]
     prototypes = load_prototypes(scan.encode)
     return Reference(
-        pool=pool_of(account, len(inside), inside, row=row),
+        pool=pool_of(account, others, row=row, candidates=mixed),
         timed_pool=None
         if timed_row is None
-        else pool_of(prompts.account[timed_row], len(inside), inside, row=timed_row),
-        active=active_days(prompts.account[first], prompts.time[first], inside),
+        else pool_of(prompts.account[timed_row], others, row=timed_row, candidates=mixed),
+        active=active_days(prompts.account[first], prompts.time[first], others, candidates=mixed),
         sent=sent,
         volumes=volumes_of(sent),
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),

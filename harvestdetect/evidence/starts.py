@@ -7,7 +7,7 @@ are active on about as many days, and with as large a share of their days as the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -34,30 +34,53 @@ class ActiveDays:
     count: Ints
     """int64[a]: how many they are, of every account."""
     others: Ints
-    """int64[b], ascending: how many they are, of each account outside all candidates that has a time."""
+    """int64[b], ascending: how many they are, of each account to compare with that has a time."""
+    number: Ints
+    """int64[b]: the number of each of these accounts."""
     place: Ints
-    """int64[b]: where the days of these accounts begin in ``begun``."""
+    """int64[a]: where the days of every account begin in ``begun``."""
     begun: Ints
     """int64[.]: seconds of the first request on each active day, by account and day."""
+    candidates: bool
+    """Whether candidates have some of the accounts to compare with."""
+
+    def without(self, members: Ints32) -> ActiveDays:
+        """The accounts to compare with that are no members of a candidate."""
+        if not self.candidates:
+            return self
+        member = np.zeros(len(self.count), bool)
+        member[members] = True
+        keep = ~member[self.number]
+        return replace(self, others=self.others[keep], number=self.number[keep])
 
 
-def active_days(account: npt.NDArray[np.integer[Any]], time: Ints, inside: Bools) -> ActiveDays:
+def active_days(
+    account: npt.NDArray[np.integer[Any]], time: Ints, others: Bools, *, candidates: bool = False
+) -> ActiveDays:
     """The days on which accounts are active.
 
     Args:
         account: int[r], of every request, ascending.
         time: int64[r], its seconds or NO_TIME; ascending within an account.
-        inside: bool[a], whether an account is in a candidate.
+        others: bool[a], the accounts to compare with.
+        candidates: whether candidates have some of these accounts.
     """
     known = time != NO_TIME
     account, time = account[known], time[known]
     day = time // DAY
     new = np.ones(len(day), bool)
     new[1:] = (account[1:] != account[:-1]) | (day[1:] != day[:-1])
-    count = np.bincount(account[new], minlength=len(inside))
-    free = np.flatnonzero(~inside & (count > 0))
+    count = np.bincount(account[new], minlength=len(others))
+    free = np.flatnonzero(others & (count > 0))
     free = free[np.argsort(count[free], kind="stable")]
-    return ActiveDays(count=count, others=count[free], place=(np.cumsum(count) - count)[free], begun=time[new])
+    return ActiveDays(
+        count=count,
+        others=count[free],
+        number=free,
+        place=np.cumsum(count) - count,
+        begun=time[new],
+        candidates=candidates,
+    )
 
 
 def common_start(
@@ -97,7 +120,7 @@ def common_start(
         pick = low + (rng.random((end - begin, len(low))) * width).astype(np.int64)
         theirs = active.others[pick]
         part = np.clip(np.rint(theirs * (days / total)).astype(np.int64), 1, theirs)
-        begun = active.begun[active.place[pick] + _earliest(theirs, part, rng)]
+        begun = active.begun[active.place[active.number[pick]] + _earliest(theirs, part, rng)]
         return np.where(timed.plausible(begun).all(axis=1), _spread_of(begun), np.nan)
 
     value = float(_spread_of(start[None])[0])

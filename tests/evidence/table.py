@@ -42,8 +42,9 @@ def time_evidence(groups: Groups, time: Ints, account: Ints32, *, ids: Collectio
         ids,
         timed=timed_prompts(groups, time),
         trimmed=SimpleNamespace(prompts=groups.own.astype(np.int32)),
+        whole=SimpleNamespace(accounts=np.flatnonzero(inside)),
         scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=account))),
-        reference=SimpleNamespace(active=active_days(account, time, inside)),
+        reference=SimpleNamespace(active=active_days(account, time, ~inside)),
         seed=0,
     )
 

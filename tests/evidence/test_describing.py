@@ -274,7 +274,7 @@ def grouped(account: Ints, prompts: Ints) -> Groups:
     inside = np.zeros(int(account.max()) + 1, bool)
     inside[:20] = True
     found = draw_groups(
-        pool_of(account.astype(np.int32), len(inside), inside),
+        pool_of(account.astype(np.int32), ~inside),
         prompts.astype(np.int32),
         account.astype(np.int32),
         seed=0,
@@ -535,7 +535,7 @@ def test_a_large_campaign_is_measured_in_a_second() -> None:
     cluster = rng.integers(0, 8, len(own))
     vectors = rng.standard_normal((len(account), 48), np.float32)
     inside = np.arange(members + others) < members
-    groups = draw_groups(pool_of(account.astype(np.int32), len(inside), inside), own, account.astype(np.int32), seed=0)
+    groups = draw_groups(pool_of(account.astype(np.int32), ~inside), own, account.astype(np.int32), seed=0)
     assert groups is not None
     swept(["Explain gravity."] * 2, "Explain")  # what is imported on first use is imported now
     start = time.process_time()

@@ -173,7 +173,7 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
     """The first accounts against the others."""
     excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
     own = np.flatnonzero(account < CAMPAIGN).astype(np.int32)
-    groups = draw_groups(pool_of(account, CAMPAIGN + OTHERS, excluded), own, account, seed=0)
+    groups = draw_groups(pool_of(account, ~excluded), own, account, seed=0)
     assert groups is not None
     return groups
 

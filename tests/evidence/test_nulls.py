@@ -192,7 +192,7 @@ def test_spread_takes_first_and_last_and_no_more_than_asked(count: int, at_most:
 def test_the_pool_holds_the_other_accounts_by_falling_volume() -> None:
     volume = np.array([3, 0, 7, 5, 7, 1])
     excluded = np.array([False, False, False, True, False, False])
-    pool = pool_of(accounts_with(volume), 6, excluded)
+    pool = pool_of(accounts_with(volume), ~excluded)
     assert pool.volume.tolist() == [7, 7, 3, 1]
     assert pool.start.tolist() == [3, 15, 0, 22]
 
@@ -202,9 +202,9 @@ def test_too_few_others_give_no_groups() -> None:
     account = accounts_with(volume)
     excluded = np.arange(len(volume)) < 5
     own = np.arange(30, dtype=np.int32)
-    assert draw_groups(pool_of(account, len(volume), excluded), own, account, seed=0) is None
+    assert draw_groups(pool_of(account, ~excluded), own, account, seed=0) is None
     excluded[4] = False
-    assert draw_groups(pool_of(account, len(volume), excluded), own, account, seed=0) is not None
+    assert draw_groups(pool_of(account, ~excluded), own, account, seed=0) is not None
     none = np.empty(0, np.int64)
     assert draw_groups(Pool(start=none, volume=none, sent=none), own, account, seed=0) is None
 
@@ -220,7 +220,7 @@ def test_groups_are_of_other_accounts_with_as_many_prompts_each(seed: int, membe
     own = np.concatenate([borders[a] + np.arange(rng.integers(1, volume[a] + 1)) for a in range(members)]).astype(
         np.int32
     )
-    pool = pool_of(account, len(volume), excluded)
+    pool = pool_of(account, ~excluded)
     groups = draw_groups(pool, own, account, seed=seed, draws=25)
     assert groups is not None
     assert groups.drawn.shape == (25, len(groups.own)) == (25, len(groups.member))
@@ -244,7 +244,7 @@ def test_groups_are_of_other_accounts_with_as_many_prompts_each(seed: int, membe
 def test_no_prompt_is_drawn_twice_for_one_member() -> None:
     volume = np.concatenate((np.full(10, 10), np.full(40, 13)))
     account = accounts_with(volume)
-    groups = draw_groups(pool_of(account, 50, np.arange(50) < 10), np.arange(100, dtype=np.int32), account, seed=0)
+    groups = draw_groups(pool_of(account, ~(np.arange(50) < 10)), np.arange(100, dtype=np.int32), account, seed=0)
     assert groups is not None
     for member in range(10):
         assert (np.diff(groups.drawn[:, groups.member == member], axis=1) > 0).all()
@@ -254,7 +254,7 @@ def test_the_counts_are_those_of_the_campaign() -> None:
     volume = np.full(80, 20)
     account = accounts_with(volume)
     own = np.concatenate([20 * a + np.arange(2 + a) for a in range(4)]).astype(np.int32)
-    groups = draw_groups(pool_of(account, 80, np.arange(80) < 4), own, account, seed=0, draws=10)
+    groups = draw_groups(pool_of(account, ~(np.arange(80) < 4)), own, account, seed=0, draws=10)
     assert groups is not None
     assert np.bincount(groups.member).tolist() == [2, 3, 4, 5]
     assert groups.own.tolist() == own.tolist()
@@ -262,7 +262,7 @@ def test_the_counts_are_those_of_the_campaign() -> None:
 
 def test_the_first_groups_are_the_same_whatever_is_asked_for_later() -> None:
     account = accounts_with(np.full(80, 20))
-    pool = pool_of(account, 80, np.arange(80) < 4)
+    pool = pool_of(account, ~(np.arange(80) < 4))
     own = np.arange(80, dtype=np.int32)
     some, every = (draw_groups(pool, own, account, seed=1) for _ in range(2))
     assert some is not None
@@ -277,7 +277,7 @@ def test_the_first_groups_are_the_same_whatever_is_asked_for_later() -> None:
 def test_rows_that_repeat_a_request_are_never_drawn() -> None:
     account = accounts_with(np.full(50, 8))
     row = np.flatnonzero(np.arange(len(account)) % 4 != 1).astype(np.int32)
-    pool = pool_of(account[row], 50, np.arange(50) < 5, row=row)
+    pool = pool_of(account[row], ~(np.arange(50) < 5), row=row)
     groups = draw_groups(pool, row[account[row] < 5], account, seed=0, draws=99)
     assert groups is not None
     assert set(groups.drawn.ravel().tolist()) <= set(row.tolist())
@@ -290,7 +290,7 @@ def test_a_large_campaign_is_compared_by_a_part(members: int, each: int) -> None
     account = accounts_with(volume)
     inside = np.arange(len(volume)) < members
     own = np.arange(members * each, dtype=np.int32)
-    groups = draw_groups(pool_of(account, len(volume), inside), own, account, seed=0, draws=9)
+    groups = draw_groups(pool_of(account, ~inside), own, account, seed=0, draws=9)
     assert groups is not None
     assert len(groups.own) <= MAX_PROMPTS
     assert len(groups.own) > 0.3 * min(MAX_PROMPTS, MAX_MEMBERS * each)
@@ -303,7 +303,7 @@ def test_a_large_campaign_is_compared_by_a_part(members: int, each: int) -> None
 
 def test_the_draws_follow_the_seed() -> None:
     account = accounts_with(np.full(80, 20))
-    pool = pool_of(account, 80, np.arange(80) < 4)
+    pool = pool_of(account, ~(np.arange(80) < 4))
     own = np.arange(80, dtype=np.int32)
     one, two, other = (draw_groups(pool, own, account, seed=s, draws=20) for s in (1, 1, 2))
     assert one is not None
@@ -315,7 +315,7 @@ def test_the_draws_follow_the_seed() -> None:
 
 def test_every_other_account_is_drawn_about_equally() -> None:
     account = accounts_with(np.full(60, 10))
-    groups = draw_groups(pool_of(account, 60, np.arange(60) < 10), np.arange(100, dtype=np.int32), account, seed=0)
+    groups = draw_groups(pool_of(account, ~(np.arange(60) < 10)), np.arange(100, dtype=np.int32), account, seed=0)
     assert groups is not None
     first = np.searchsorted(groups.member, np.arange(10))
     share = np.bincount(account[groups.drawn[:, first]].ravel(), minlength=60)[10:] / (999 * 10)

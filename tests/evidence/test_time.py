@@ -53,7 +53,7 @@ def people(
 def groups_of(draws: int = 199) -> Groups:
     excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
     own = np.flatnonzero(ACCOUNT < CAMPAIGN).astype(np.int32)
-    groups = draw_groups(pool_of(ACCOUNT, CAMPAIGN + OTHERS, excluded), own, ACCOUNT, seed=0, draws=draws)
+    groups = draw_groups(pool_of(ACCOUNT, ~excluded), own, ACCOUNT, seed=0, draws=draws)
     assert groups is not None
     return groups
 
@@ -422,7 +422,7 @@ def test_prompts_without_a_time_take_no_part_on_either_side(missing: float, foun
     timed = time != NO_TIME
     excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
     rows = np.flatnonzero(timed).astype(np.int32)
-    pool = None if timed.all() else pool_of(ACCOUNT[rows], CAMPAIGN + OTHERS, excluded, row=rows)
+    pool = None if timed.all() else pool_of(ACCOUNT[rows], ~excluded, row=rows)
     context: Any = SimpleNamespace(
         reference=SimpleNamespace(timed_pool=pool),
         scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=ACCOUNT))),
