@@ -197,6 +197,28 @@ def test_the_pool_holds_the_other_accounts_by_falling_volume() -> None:
     assert pool.start.tolist() == [3, 15, 0, 22]
 
 
+@given(seed=st.integers(0, 200), members=st.integers(1, 25))
+@settings(max_examples=30, deadline=None)
+def test_a_candidate_is_never_compared_with_its_own_accounts(seed: int, members: int) -> None:
+    rng = np.random.default_rng(seed)
+    volume = rng.integers(0, 12, members + 60)
+    account = accounts_with(volume)
+    own = np.flatnonzero(account < members).astype(np.int32)
+    everyone = pool_of(account, np.ones(len(volume), bool), candidates=True)
+    others = pool_of(account, np.arange(len(volume)) >= members)
+    pool = everyone.without(np.arange(members))
+    assert (pool.start.tolist(), pool.volume.tolist()) == (others.start.tolist(), others.volume.tolist())
+    if len(own):
+        groups = draw_groups(pool, own, account, seed=0, draws=5)
+        assert groups is not None
+        assert account[groups.drawn].min() >= members
+
+
+def test_without_candidates_in_it_a_pool_is_shared_as_it_is() -> None:
+    pool = pool_of(accounts_with(np.array([3, 5, 7])), np.array([True, True, False]))
+    assert pool.without(np.array([2])) is pool
+
+
 def test_too_few_others_give_no_groups() -> None:
     volume = np.full(MIN_COMPARED + 4, 6)
     account = accounts_with(volume)
