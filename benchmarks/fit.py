@@ -22,7 +22,7 @@ import math
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ from benchmarks import innocents
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fit_examples import INNOCENT, PLANTED, Example, examples_of
 from benchmarks.fit_tables import by_kind, by_source, reliability, rows_of
-from benchmarks.fitting import Examples, Fitted, Kind, fit
+from benchmarks.fitting import Examples, Kind, fit
 from benchmarks.pages import publish
 from benchmarks.real_texts import Half
 from benchmarks.worlds import ROOT, commit_of
@@ -137,28 +137,12 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
-    """A model with one row for each measure: the stronger of the two, so that one measure does not count twice."""
+    """A model with one row for each measure, so that one measure does not count twice."""
     kinds = _kinds()
-    first = _fit(examples, kinds)
-    weaker = {
-        min(rows, key=lambda id_: _most_bits(first, id_))
-        for rows in ((id_ + EFFECT, id_) for id_ in kinds)
-        if rows[0] in kinds
-    }
-    kept = {id_: kind for id_, kind in kinds.items() if id_ not in weaker}
-    found = _fit(examples, kept)
-    curves = {id_: replace(curve, family=kept[id_][0]) for id_, curve in found.curves.items()}
+    rivals = [(id_, id_ + EFFECT) for id_ in kinds if id_ + EFFECT in kinds]
+    found = fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY, rivals=rivals)
+    curves = {id_: replace(curve, family=kinds[id_][0]) for id_, curve in found.curves.items()}
     return Ledger(curves=curves, prior=found.intercept, steady=STEADY)
-
-
-def _fit(examples: Sequence[Example], kinds: Mapping[str, tuple[Family, Kind]]) -> Fitted:
-    return fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY)
-
-
-def _most_bits(fitted: Fitted, id_: str) -> float:
-    """The most bits that a row can give; 0 without the row."""
-    curve = fitted.curves.get(id_)
-    return 0.0 if curve is None else curve.weight * max(curve.bits)
 
 
 def _posted(ledger: Ledger, examples: Sequence[Example]) -> list[Posted]:

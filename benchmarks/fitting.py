@@ -33,7 +33,8 @@ LEAST_WEIGHT: Final = 0.01
 DECIMALS: Final = 5
 """Of values and knots in the file."""
 QUANTILES: Final = 65
-"""Values of innocent candidates that a row keeps, evenly spaced by rank."""
+"""Values of innocent candidates that a row keeps, evenly spaced by rank; and more of those that look most like a
+campaign, each twice as rare as the one before."""
 SIZES: Final = (30.0, 60.0, 150.0)
 """Numbers of accounts at which a class of size begins, beside the smallest one. Chosen."""
 NONE: Final = Values(value=np.empty(0), accounts=np.empty(0))
@@ -123,7 +124,9 @@ def pooled(values: Floats, weight: Floats) -> Floats:
 
 def _reference(innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool) -> Reference:
     """Some values of innocent candidates, ascending, and the share of these that look as much like a campaign."""
-    at = np.unique(np.quantile(innocents, np.linspace(0, 1, QUANTILES)).round(DECIMALS))
+    rare = 0.5 ** np.arange(np.log2(QUANTILES), np.log2(max(len(innocents), QUANTILES)))
+    ranks = np.concatenate((np.linspace(0, 1, QUANTILES), 1 - rare if rises else rare))
+    at = np.unique(np.quantile(innocents, ranks).round(DECIMALS))
     order = np.argsort(innocents, kind="stable")
     mass = np.concatenate(([0.0], np.cumsum(weight[order])))
     if rises:
@@ -238,13 +241,15 @@ def weights_of(
     return np.asarray(minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[offset, *bounds]).x)
 
 
-def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
+def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float, rivals: Sequence[tuple[str, str]] = ()) -> Fitted:
     """Fits curves and weights.
 
     Args:
         examples: candidates with known truth.
         kinds: of each row.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
+        rivals: pairs of rows, one of which is dropped: the one that says less by itself of dumps that its curve was not
+            fitted on.
     """
     every = np.ones(len(examples.campaign), bool)
     final = [_curve(examples, j, every, kind, steady=steady) for j, kind in enumerate(kinds)]
@@ -260,11 +265,29 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
                 own = examples.dump == one
                 row = Row(curve, examples.row(j, own), NONE, steady=steady)
                 bits[own, j] = row.bits(1.0 - examples.campaign[own])
-    bounds = [(kind.floor, 1.0) for kind in kinds]
+    place = {id_: j for j, id_ in enumerate(examples.ids)}
+    dropped = {max(pair, key=lambda id_: _loss_alone(bits[:, place[id_]], examples)) for pair in rivals}
+    bits[:, [place[id_] for id_ in dropped]] = 0.0
+    bounds = [(0.0 if id_ in dropped else kind.floor, 1.0) for id_, kind in zip(examples.ids, kinds, strict=True)]
     found = weights_of(bits, examples.campaign, examples.weight, bounds=bounds, start=0.1, penalty=Penalty(sum=SPARSE))
     curves = {}
     for j, (id_, curve) in enumerate(zip(examples.ids, final, strict=True)):
         weight = float(found[1 + j])
-        if curve is not None and weight > LEAST_WEIGHT:
+        if curve is not None and weight > LEAST_WEIGHT and id_ not in dropped:
             curves[id_] = replace(curve, weight=weight)
     return Fitted(curves=curves, intercept=float(found[0]))
+
+
+def _loss_alone(bits: Floats, examples: Examples) -> float:
+    """The mean logarithmic loss of one row, in bits.
+
+    Args:
+        bits: float64[n].
+        examples: n candidates.
+    """
+    row = bits[:, None]
+    offset, factor = weights_of(
+        row, examples.campaign, examples.weight, bounds=[(0.0, 1.0)], start=0.5, penalty=Penalty()
+    )
+    odds = np.where(examples.campaign, 1.0, -1.0) * (offset + factor * bits)
+    return float(np.average(np.logaddexp2(0.0, -odds), weights=examples.weight))

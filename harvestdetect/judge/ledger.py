@@ -39,6 +39,9 @@ __all__ = [
 
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
+FARTHEST: Final = 2 ** (-SUREST / 2)
+"""Ratio of value to expected value from which on a measure is no farther from its null. A list that is dealt at random
+has a ratio of about 0, on either side."""
 EFFECT: Final = "/effect"
 """Ends the id of the row that says how far a measure differs from its null."""
 TINY: Final = 1e-6
@@ -163,8 +166,8 @@ def values_of(evidence: Sequence[Evidence], readings: Mapping[str, float]) -> di
     """The values of the rows of one candidate.
 
     A measure gives two values: how surely it differs from its null (the negative decimal logarithm of the p-value), and
-    how far (the logarithm of value over expected value, base 2). A ledger has a row for one of them at most, if it is
-    of this version. A reading is a row by itself.
+    how far (the logarithm of value over expected value, base 2). A ledger of this version has a row for one of them at
+    most. A reading is a row by itself.
 
     Args:
         evidence: of the candidate.
@@ -174,8 +177,8 @@ def values_of(evidence: Sequence[Evidence], readings: Mapping[str, float]) -> di
     found = dict(readings)
     for one in evidence:
         found[one.id] = min(-math.log10(max(one.p_value, 10**-SUREST)), SUREST)
-        if one.value > 0 and one.expected > 0:
-            found[one.id + EFFECT] = math.log2(one.value / one.expected)
+        if one.expected > 0:
+            found[one.id + EFFECT] = math.log2(max(one.value / one.expected, FARTHEST))
     return found
 
 

@@ -22,6 +22,7 @@ from harvestdetect.evidence.readings import ACCOUNTS, READINGS
 from harvestdetect.judge.ledger import (
     EFFECT,
     EXPECTED,
+    FARTHEST,
     SUREST,
     Curve,
     Ledger,
@@ -70,9 +71,19 @@ def test_beyond_what_a_p_value_can_say_a_measure_is_no_surer() -> None:
     assert values_of([evidence("load", 1.0)], {})["load"] == 0
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.0, 1.0), (-0.1, 0.5), (2.0, 0.0)])
-def test_without_a_ratio_there_is_no_effect(value: float, expected: float) -> None:
-    assert set(values_of([evidence("load", 0.5, value, expected)], {})) == {"load"}
+def test_a_value_of_nothing_is_the_farthest_from_what_is_expected() -> None:
+    """A list that is dealt at random has a likeness of about 0, on either side."""
+
+    def effect(value: float) -> float:
+        return values_of([evidence("load", 0.5, value, 0.5)], {})[f"load{EFFECT}"]
+
+    assert effect(0.0) == effect(-0.1) == pytest.approx(math.log2(FARTHEST))
+    assert effect(0.0) < effect(0.01) < effect(0.1) < effect(2.0)
+
+
+def test_without_an_expected_value_there_is_no_effect() -> None:
+    for expected in (0.0, -0.1):
+        assert set(values_of([evidence("load", 0.5, 2.0, expected)], {})) == {"load"}
     assert values_of([], {}) == {}
 
 
