@@ -33,8 +33,9 @@ LEAST_WEIGHT: Final = 0.01
 DECIMALS: Final = 5
 """Of values and knots in the file."""
 QUANTILES: Final = 65
-"""Values of innocent candidates that a row keeps, evenly spaced by rank; and more of those that look most like a
-campaign, each twice as rare as the one before."""
+"""Values of innocent candidates that a row keeps, evenly spaced by rank. The row of a measure keeps more of those that
+look most like a campaign, each twice as rare as the one before."""
+_NO_RANKS: Final = np.empty(0)
 SIZES: Final = (30.0, 60.0, 150.0)
 """Numbers of accounts at which a class of size begins, beside the smallest one. Chosen."""
 NONE: Final = Values(value=np.empty(0), accounts=np.empty(0))
@@ -122,10 +123,19 @@ def pooled(values: Floats, weight: Floats) -> Floats:
     return np.concatenate([np.full(int(n), value) for value, _, n in blocks])
 
 
-def _reference(innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool) -> Reference:
-    """Some values of innocent candidates, ascending, and the share of these that look as much like a campaign."""
-    rare = 0.5 ** np.arange(np.log2(QUANTILES), np.log2(max(len(innocents), QUANTILES)))
-    ranks = np.concatenate((np.linspace(0, 1, QUANTILES), 1 - rare if rises else rare))
+def _reference(
+    innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool, rarest: Floats = _NO_RANKS
+) -> Reference:
+    """Some values of innocent candidates, ascending, and the share of these that look as much like a campaign.
+
+    Args:
+        innocents: float64[n], the values.
+        weight: float64[n].
+        accounts: float64[n].
+        rises: whether larger values speak for a campaign.
+        rarest: float64[.], shares of candidates that look most like a campaign; the value at each is kept, too.
+    """
+    ranks = np.concatenate((np.linspace(0, 1, QUANTILES), (1 - rarest if rises else rarest)))
     at = np.unique(np.quantile(innocents, ranks).round(DECIMALS))
     order = np.argsort(innocents, kind="stable")
     mass = np.concatenate(([0.0], np.cumsum(weight[order])))
@@ -145,8 +155,9 @@ def _references(innocents: Floats, weight: Floats, accounts: Floats, *, rises: b
     of = np.searchsorted(SIZES, accounts, side="right")
     own = [of == k for k in range(len(SIZES) + 1)]
     enough = [one for one in own if weight[one].sum() >= LEAST_KNOWN]
+    rarest = 0.5 ** np.arange(np.log2(QUANTILES), np.log2(max(len(innocents), QUANTILES)))
     return tuple(
-        _reference(innocents[one], weight[one], accounts[one], rises=rises)
+        _reference(innocents[one], weight[one], accounts[one], rises=rises, rarest=rarest)
         for one in enough or [np.ones(len(innocents), bool)]
     )
 
