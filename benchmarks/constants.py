@@ -330,7 +330,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.findings": {
         "STANDS_OUT": "display", "MOST_CLAUSES": "display", "LEAST_SHOWN": "display",
     },
-    "judge.ledger": {"TINY": "arithmetic", "FARTHEST": "arithmetic", "ROUNDS": "arithmetic", "LEAST_ODDS": "arithmetic"},
+    "judge.ledger": {
+        "FARTHEST": "arithmetic", "TINY": "arithmetic", "ROUNDS": "arithmetic", "LEAST_ODDS": "arithmetic",
+    },
     "judge.ledger_file": {"VERSION": "format"},
     "judge.measure": {
         "SIGNIFICANT": "explains",

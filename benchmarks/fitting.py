@@ -155,7 +155,7 @@ def _references(innocents: Floats, weight: Floats, accounts: Floats, *, rises: b
     of = np.searchsorted(SIZES, accounts, side="right")
     own = [of == k for k in range(len(SIZES) + 1)]
     enough = [one for one in own if weight[one].sum() >= LEAST_KNOWN]
-    rarest = 0.5 ** np.arange(np.log2(QUANTILES), np.log2(max(len(innocents), QUANTILES)))
+    rarest = np.asarray(0.5 ** np.arange(np.log2(QUANTILES), np.log2(max(len(innocents), QUANTILES))), np.float64)
     return tuple(
         _reference(innocents[one], weight[one], accounts[one], rises=rises, rarest=rarest)
         for one in enough or [np.ones(len(innocents), bool)]
