@@ -213,7 +213,7 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option(
         "--fdr", type=float, metavar="P",
-        help="Largest probability of innocence at review; urgent takes 0.15 of it, watch two and a half times as "
+        help="Largest probability of innocence at review; urgent takes a tenth of it, watch two and a half times as "
         "much. Lower is more precise, higher finds more.  [default: 0.2]",
     ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),

@@ -37,7 +37,7 @@ _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 CARRIES: Final = 1.0
 """Bits from which a family carries weight of its own: campaigns look like that twice as often. Chosen."""
-URGENT: Final = 0.15
+URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 2.5
 """Multiple of the false-discovery rate up to which a candidate is at ``watch``. Chosen."""

@@ -302,7 +302,7 @@ def test_what_would_change_the_tier_in_words() -> None:
         "It would be at watch at a false-discovery rate below 0.1.",
         f"It would be no finding at a false-discovery rate below {0.1 / WATCH:.2g}.",
     )
-    two = judged({"structure": bits_of(0.06) / 2, "time": bits_of(0.06) / 2})[0]
+    two = judged({"structure": bits_of(0.04) / 2, "time": bits_of(0.04) / 2})[0]
     assert changes(two, fdr=FDR)[-1] == "It would be urgent at a false-discovery rate of 0.4 or more."
     assert changes(judged({"text": 5.0, "time": -25.0})[0], fdr=FDR)[0].startswith(
         "It would be at watch at a false-discovery rate"

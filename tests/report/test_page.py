@@ -320,7 +320,7 @@ def test_a_finding_at_review_says_which_evidence_carries_weight(families: tuple[
 
 def test_tiers_are_explained_with_the_rates_of_the_scan(detection: Detection) -> None:
     text = words_of(detection)
-    assert "urgent The group is innocent with a probability of at most 3 %, and two kinds of evidence" in text
+    assert "urgent The group is innocent with a probability of at most 2 %, and two kinds of evidence" in text
     assert "review It is innocent with a probability of at most 20 %." in text
     assert "watch It is innocent with a probability of at most 50 %, or a hard rule limits it to watch." in text
     assert "at most the rate of the scan" in words_of(dataclasses.replace(detection, settings={}))
