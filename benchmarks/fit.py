@@ -137,7 +137,7 @@ def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
 
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
-    """A model with one row for each measure, so that one measure does not count twice."""
+    """A model with the better row of each measure, so that one measure does not count twice."""
     kinds = _kinds()
     rivals = [(id_, id_ + EFFECT) for id_ in kinds if id_ + EFFECT in kinds]
     found = fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY, rivals=rivals)

@@ -33,15 +33,16 @@ LEAST_WEIGHT: Final = 0.01
 DECIMALS: Final = 5
 """Of values and knots in the file."""
 QUANTILES: Final = 65
-"""Values of innocent candidates that a row keeps, evenly spaced by rank. The row of a measure keeps more of those that
-look most like a campaign, each twice as rare as the one before."""
+"""Values of innocent candidates that a row keeps, evenly spaced by rank. For measures, extra values are kept at the
+campaign-like end, at shares that halve each time."""
 _NO_RANKS: Final = np.empty(0)
 SIZES: Final = (30.0, 60.0, 150.0)
-"""Numbers of accounts at which a class of size begins, beside the smallest one. Chosen."""
+"""Numbers of accounts at which the second and later size classes begin. Chosen."""
 NONE: Final = Values(value=np.empty(0), accounts=np.empty(0))
 """No candidates."""
 LEAST_KNOWN: Final = 20.0
-"""Weight of candidates with a value on either side that a row needs, and of the innocent ones of a class of size."""
+"""Weight of candidates with a value on either side that a row needs; also the least weight of innocent candidates
+in a size class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,7 @@ def _reference(
 
 
 def _references(innocents: Floats, weight: Floats, accounts: Floats, *, rises: bool) -> tuple[Reference, ...]:
-    """A reference for each class of size (:data:`SIZES`) with enough candidates, or one for all sizes."""
+    """A reference for each size class (:data:`SIZES`) with enough candidates, or one for all sizes."""
     of = np.searchsorted(SIZES, accounts, side="right")
     own = [of == k for k in range(len(SIZES) + 1)]
     enough = [one for one in own if weight[one].sum() >= LEAST_KNOWN]
@@ -259,8 +260,7 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float, rivals: Seq
         examples: candidates with known truth.
         kinds: of each row.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
-        rivals: pairs of rows, one of which is dropped: the one that says less by itself of dumps that its curve was not
-            fitted on.
+        rivals: pairs of rows; of each pair, the row that alone predicts held-out dumps worse is dropped.
     """
     every = np.ones(len(examples.campaign), bool)
     final = [_curve(examples, j, every, kind, steady=steady) for j, kind in enumerate(kinds)]

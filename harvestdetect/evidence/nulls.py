@@ -84,10 +84,11 @@ class Pool:
     row: npt.NDArray[np.integer[Any]] | None = None
     """int[r]: the row of ``Corpus.prompts`` of each request; None where every row is one."""
     place: Ints | None = None
-    """int64[.]: where each account stands, by number, or -1; None if no candidate has accounts here."""
+    """int64[.]: the place of each account in ``start`` and ``volume``, or -1; None if no account of the pool is in a
+    candidate."""
 
     def without(self, members: npt.NDArray[np.integer[Any]]) -> Pool:
-        """The accounts that are no members of a candidate.
+        """The pool without the members of one candidate.
 
         Args:
             members: int[m], their numbers.
@@ -148,7 +149,7 @@ def pool_of(
 
     Args:
         account: int32[r], ascending, of every request.
-        others: bool[a], which of all accounts they are, those without requests left out.
+        others: bool[a], whether each account may be drawn; accounts without requests are ignored.
         row: see :attr:`Pool.row`.
         candidates: whether candidates have some of these accounts.
     """

@@ -35,9 +35,10 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
     """What candidates are compared with.
 
     Tempo and work are compared with accounts outside all candidates. Where most accounts are in candidates, those
-    outside are the odd ones. In the log of an API they are the few people: beside them, every group of programs would
-    be active around the clock. There a candidate is compared with all accounts but its own. Sign-ups are compared with
-    accounts outside all candidates in any case: who is first seen at the same time may be one of the same campaign.
+    outside are not typical. In the log of an API they are the few people: compared with them, every group of programs
+    would look active around the clock. There a candidate is compared with all accounts but its own. Sign-ups are
+    compared with accounts outside all candidates in any case: who is first seen at the same time may be one of the same
+    campaign.
 
     Args:
         campaigns: all candidates.

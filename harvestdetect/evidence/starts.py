@@ -34,7 +34,7 @@ class ActiveDays:
     count: Ints
     """int64[a]: how many they are, of every account."""
     others: Ints
-    """int64[b], ascending: how many they are, of each account to compare with that has a time."""
+    """int64[b], ascending: the number of active days of each account to compare with that has a time."""
     number: Ints
     """int64[b]: the number of each of these accounts."""
     place: Ints
@@ -45,7 +45,7 @@ class ActiveDays:
     """Whether candidates have some of the accounts to compare with."""
 
     def without(self, members: Ints32) -> ActiveDays:
-        """The accounts to compare with that are no members of a candidate."""
+        """The same without the members of one candidate."""
         if not self.candidates:
             return self
         member = np.zeros(len(self.count), bool)

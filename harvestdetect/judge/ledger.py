@@ -6,8 +6,9 @@ candidate is a campaign. Rows that say the same share their weight, so ten ways 
 
 Curves and weights are fitted by ``python -m benchmarks.fit`` and shipped in ``ledger.json``. Innocent candidates differ
 between services, so the curves are moved towards the bulk of the dump under scan (an empirical null, Efron 2004; here
-by expectation-maximisation): what most of its candidates have speaks against none of them. Measures are surer of large
-groups, so the value of a measure is compared with those of innocent candidates of about as many accounts.
+by expectation-maximisation): what most of its candidates have speaks against none of them. Large innocent
+groups get smaller p-values than small ones, so the value of a measure is compared with those of innocent candidates
+with about as many accounts.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ __all__ = [
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
 FARTHEST: Final = 2 ** (-SUREST / 2)
-"""Ratio of value to expected value from which on a measure is no farther from its null. A list that is dealt at random
-has a ratio of about 0, on either side."""
+"""Smallest ratio of value to expected value that counts; smaller ones count as this. A list that is dealt at random has
+a ratio near 0, and by chance it may be negative."""
 EFFECT: Final = "/effect"
 """Ends the id of the row that says how far a measure differs from its null."""
 TINY: Final = 1e-6
@@ -57,10 +58,10 @@ LEAST_ODDS: Final = -200.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """How common the values of a row are among innocent candidates of about one size."""
+    """How common the values of a row are among innocent candidates of similar size."""
 
     accounts: float
-    """What the size is: the geometric mean of their numbers of accounts."""
+    """Typical size: the geometric mean of their numbers of accounts."""
     values: tuple[float, ...]
     """Ascending: some of their values."""
     tails: tuple[float, ...]
@@ -95,7 +96,7 @@ class Curve:
         return tails[-1] <= tails[0]
 
     def tail(self, values: Floats, accounts: Floats) -> Floats:
-        """float64[n]: the share of innocent candidates of about one size that look at least as much like a campaign.
+        """float64[n]: the share of innocent candidates of similar size that look at least as much like a campaign.
 
         Between two sizes, the logarithm of the share is a straight line over the logarithm of the number of accounts.
 
