@@ -27,7 +27,7 @@ def fillings(side: int, account: int, number: int) -> list[str]:
 
 
 def lay(file: Path, side: int, *, campaign: bool = True) -> Path:
-    """Writes the dump of a provider."""
+    """Writes the dump of a provider. Users ask about things of their own."""
     rng = random.Random(side)
     rows: list[dict[str, Any]] = []
     for account in range(40 if campaign else 0):
@@ -44,16 +44,18 @@ def lay(file: Path, side: int, *, campaign: bool = True) -> Path:
                 }
             )
     for account in range(200):
-        for number in range(1 + (account // 10) ** 2 % 23):
-            hobby = HOBBIES[(account + side) % len(HOBBIES)]
-            rows.append(
-                {
-                    "account": f"user-{side}-{account}",
-                    "timestamp": 1_780_000_000 + account * 9_001 + number * 600,
-                    "prompt": f"my {hobby} question number {number}: what should somebody in town {account} of region "
-                    f"{side} know about {hobby} {number}",
-                }
-            )
+        hobby = HOBBIES[(account + side) % len(HOBBIES)]
+        own = random.Random(f"own-{side}-{account}")
+        things = [f"{hobby[:4]}{own.getrandbits(28):07x}" for _ in range(7)]
+        rows += [
+            {
+                "account": f"user-{side}-{account}",
+                "timestamp": 1_780_000_000 + account * 9_001 + number * 600,
+                "prompt": f"my {hobby} question number {number}: what should somebody in town {account} of region "
+                f"{side} know about {hobby}, " + " and ".join(own.sample(things, 2)),
+            }
+            for number in range(1 + (account // 10) ** 2 % 23)
+        ]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file
