@@ -260,7 +260,8 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float, rivals: Seq
         examples: candidates with known truth.
         kinds: of each row.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
-        rivals: pairs of rows; of each pair, the row that alone predicts held-out dumps worse is dropped.
+        rivals: pairs of rows; of each pair, the row is dropped that alone is the worse guide to dumps on which its
+            curve was not fitted.
     """
     every = np.ones(len(examples.campaign), bool)
     final = [_curve(examples, j, every, kind, steady=steady) for j, kind in enumerate(kinds)]
