@@ -172,22 +172,35 @@ def _divide(
     Two populations behind one template are one candidate of texts, and the part that is more like a campaign is another
     (:mod:`harvestdetect.judge.parting`). If the part has more bits than the whole, the whole mixes both populations. So
     the whole keeps only the other accounts, is measured again, and keeps the weaker of the two ledgers. It is left out
-    if too few accounts for a campaign are left. A chain over time is never divided: its pieces differ from one another.
+    if too few accounts for a campaign are left. It stays in one piece if it is at ``review`` or above, and neither it
+    nor the other accounts alone have a lower tier than its best part: these are two pools of one campaign. A chain over
+    time is never divided: its pieces differ from one another.
     """
     judgements = bench.scale.judge(measured)
     account = bench.scan.corpus.prompts.account
     rests: dict[int, Campaign | None] = {}
+    best: dict[int, int] = {}
     for whole, parts in _parts(campaigns, len(account)).items():
-        better = [campaigns[i].accounts for i in parts if judgements[i].score > judgements[whole].score]
+        better = [i for i in parts if judgements[i].score > judgements[whole].score]
         if better and not is_chain(campaigns[whole]):
-            rest = without(campaigns[whole], unique(np.concatenate(better)), account=account)
+            accounts = unique(np.concatenate([campaigns[i].accounts for i in better]))
+            rest = without(campaigns[whole], accounts, account=account)
             rests[whole] = rest if len(rest.accounts) >= bench.settings.min_accounts else None
+            best[whole] = min(_place(judgements[i]) for i in better)
     divided = {i: rest for i, rest in rests.items() if rest is not None}
     alone = dict(zip(divided, bench.measure(list(divided.values())), strict=True))
-    after = bench.scale.judge([*alone.values(), *measured])[: len(alone)]
-    weaker = {i: alone[i] for i, one in zip(alone, after, strict=True) if one.score < judgements[i].score}
+    after = dict(zip(alone, bench.scale.judge([*alone.values(), *measured]), strict=False))
+    for i, one in after.items():
+        if max(_place(one), _place(judgements[i])) <= min(best[i], TIERS.index("review")):
+            del rests[i], divided[i]
+    weaker = {i: alone[i] for i in divided if after[i].score < judgements[i].score}
     stay = [i for i in range(len(campaigns)) if rests.get(i, campaigns[i]) is not None]
     return [divided.get(i, campaigns[i]) for i in stay], [weaker.get(i, measured[i]) for i in stay]
+
+
+def _place(judgement: Judgement) -> int:
+    """The tier as a place in ``TIERS``, or their number if there is none."""
+    return len(TIERS) if judgement.tier is None else TIERS.index(judgement.tier)
 
 
 def _parts(campaigns: Sequence[Campaign], count: int) -> dict[int, list[int]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harvestdetect.data import Campaign, Evidence, Way
+from harvestdetect.data import Campaign, Evidence, Tier, Way
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import _by_strongest_part, _come_late, _divide
 
@@ -97,7 +97,10 @@ def divided(campaigns: list[Campaign], scores: list[float], *, rest: float = 0.0
     """
 
     def judge(measured: Sequence[float]) -> list[Any]:
-        return [SimpleNamespace(score=score) for score in measured]
+        return [SimpleNamespace(score=score, tier=tier_of(score)) for score in measured]
+
+    def tier_of(score: float) -> Tier | None:
+        return "urgent" if score > 6 else "review" if score > 3 else "watch" if score > 0 else None
 
     bench: Any = SimpleNamespace(
         scale=SimpleNamespace(judge=judge),
@@ -125,6 +128,24 @@ def test_a_rest_never_says_more_than_its_whole() -> None:
     (rest, _), scores = divided([campaign(0, 40), campaign(0, 15)], [2.0, 5.0], rest=4.0)
     assert len(rest.accounts) == 25
     assert scores == [2.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "rest", "stays"),
+    [
+        (7.0, 9.0, 8.0, True),
+        (4.0, 5.0, 4.0, True),
+        (4.0, 5.0, 7.0, True),
+        (7.0, 9.0, 5.0, False),  # the others alone are lower
+        (5.0, 9.0, 8.0, False),  # the whole is lower than its part
+        (1.0, 2.0, 1.5, False),  # only at watch
+    ],
+)
+def test_two_pools_of_one_campaign_stay_together(whole: float, part: float, rest: float, stays: bool) -> None:
+    both = [campaign(0, 40), campaign(0, 15)]
+    found, scores = divided(both, [whole, part], rest=rest)
+    assert (found[0] is both[0]) == stays
+    assert scores == ([whole, part] if stays else [min(whole, rest), part])
 
 
 def test_a_whole_without_enough_other_accounts_is_left_out() -> None:
