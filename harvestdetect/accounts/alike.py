@@ -89,7 +89,7 @@ def _groups(near: Neighbors, profiles: Profiles, columns: PromptColumns, *, leas
     groups = []
     for points, cohesion in select_by_cohesion(tree, near, least=least):
         if cohesion >= MOST:
-            group = _group(points, cohesion, profiles, columns)
+            group = _group(points, profiles, columns)
             if len(group.accounts) >= least:
                 groups.append(group)
     return groups
@@ -218,7 +218,7 @@ def _best_first(index: Ints32, cosine: Floats32) -> tuple[Ints32, Floats32]:
     return np.take_along_axis(index, order, axis=1), np.take_along_axis(cosine, order, axis=1)
 
 
-def _group(points: Ints32, cohesion: float, profiles: Profiles, columns: PromptColumns) -> AccountGroup:
+def _group(points: Ints32, profiles: Profiles, columns: PromptColumns) -> AccountGroup:
     """The accounts of some points, with those of their prompts that have a column characteristic of the group."""
     prompts = np.sort(profiles.prompts[points].indices)
     used = columns.matrix[prompts]
@@ -230,6 +230,5 @@ def _group(points: Ints32, cohesion: float, profiles: Profiles, columns: PromptC
         way="accounts",
         accounts=unique(columns.account[prompts]),
         prompts=prompts,
-        cohesion=cohesion,
         least_prompts=profiles.least_prompts,
     )

@@ -22,7 +22,7 @@ from harvestdetect.accounts.pieces import Periods, Piece
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import NO_TIME, Prompts
 from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, MOST, NEARLY_ALL, PART
-from harvestdetect.util.arrays import Bools, Floats, Ints32, unique
+from harvestdetect.util.arrays import Bools, Floats, Ints32, run_starts, unique
 from harvestdetect.util.periods import DAY
 
 __all__ = ["Compared", "Grown", "grown"]
@@ -118,7 +118,7 @@ def _busiest(account: Ints32, day: Floats) -> tuple[Floats, Floats]:
     """
     order = np.lexsort((day, account))
     account, day = account[order], day[order]
-    start = np.flatnonzero(np.concatenate(([True], account[1:] != account[:-1])))
+    start = run_starts(account)
     first, last = np.empty(len(start)), np.empty(len(start))
     for place, mine in enumerate(np.split(day, start[1:])):
         size = int(np.ceil(MOST * len(mine)))

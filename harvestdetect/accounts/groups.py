@@ -19,8 +19,6 @@ class AccountGroup:
     """int32[a], ascending."""
     prompts: Ints32
     """int32[q], ascending: of these accounts; of rows that repeat a request only the first."""
-    cohesion: float = 1.0
-    """Share of the nearest accounts of its accounts that are in the group."""
     least_prompts: int = 1
     """Fewest prompts with which an account could be in the group. Counts of such accounts look even because of how the
     accounts were chosen, so only what they sent beyond is compared."""

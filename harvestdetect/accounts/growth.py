@@ -18,7 +18,7 @@ from harvestdetect.accounts.hot_columns import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL
-from harvestdetect.util.arrays import Bools, Floats, Ints
+from harvestdetect.util.arrays import Bools, Floats, Ints, run_starts
 
 __all__ = ["Field", "Grown", "grow", "open_field"]
 
@@ -170,7 +170,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     odds = before + WITNESSES * gains / np.maximum(size, 1)
     # an account is judged by its best prompts; those that have no column of the group are all alike
     order = np.lexsort((-odds, account))
-    first = np.flatnonzero(np.append(True, account[1:] != account[:-1])[: len(account)])
+    first = run_starts(account)
     rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
     wanted = np.ceil(share * ground.use.sent)
     taken = order[rank < wanted[account[order]]]

@@ -16,7 +16,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
 from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, run_starts
 from harvestdetect.util.words import words
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _evenly(prompts: Ints32, account: Ints32) -> Ints32:
     sender = account[prompts]
     order = np.argsort(sender, kind="stable")
     ordered = sender[order]
-    start = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    start = run_starts(ordered)
     turn = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
     taken = order[np.argsort(turn, kind="stable")]
     return np.sort(prompts[taken[:PAYLOADS]])

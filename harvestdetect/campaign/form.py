@@ -42,7 +42,6 @@ def form_campaigns(
     account: Ints32,
     volume: Ints32,
     total_prompts: int | None = None,
-    min_membership: float | None = None,
 ) -> list[Campaign]:
     """The campaign of each group of clusters.
 
@@ -52,10 +51,7 @@ def form_campaigns(
         account: int32[p], the account of every prompt.
         volume: int32[a], the number of prompts of each account.
         total_prompts: the sum of ``volume``; None means that it is computed.
-        min_membership: accounts with a smaller membership are no members; None means
-            :data:`harvestdetect.campaign.membership.MIN_MEMBERSHIP`.
     """
-    least = MIN_MEMBERSHIP if min_membership is None else min_membership
     sent = [_sent(group, account) for group in groups]
     posterior = membership(
         [one.hits for one in sent],
@@ -65,7 +61,7 @@ def form_campaigns(
         templates=[one.templates for one in sent],
     )
     return [
-        _formed(group, one, own, links, account=account, volume=volume, min_membership=least)
+        _formed(group, one, own, links, account=account, volume=volume)
         for group, one, own in zip(groups, sent, posterior, strict=True)
     ]
 
@@ -110,13 +106,12 @@ def _formed(
     *,
     account: Ints32,
     volume: Ints32,
-    min_membership: float,
 ) -> Campaign:
     """The campaign of one group of clusters; ``posterior`` is the membership of each account that sent something."""
     accounts, hits = sent.accounts, sent.hits
     if group.rigid:
         posterior = np.ones_like(posterior)
-    stay = posterior >= min_membership
+    stay = posterior >= MIN_MEMBERSHIP
     if group.nearby is not None:
         stay &= (hits > 1) | np.isin(accounts, group.nearby)
     stray = int(hits[~stay].max(initial=0))

@@ -9,7 +9,7 @@ import numpy as np
 from harvestdetect.evidence import nulls
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import AnyInts, Floats
+from harvestdetect.util.arrays import AnyInts, Floats, run_starts
 
 __all__ = ["block_density"]
 
@@ -52,7 +52,7 @@ def block_density(
     Returns:
         None where no member sent more than it takes to be one.
     """
-    starts = np.flatnonzero(np.concatenate(([True], account[1:] != account[:-1])))
+    starts = run_starts(account)
     each = np.diff(np.append(starts, len(account)))
     rank = np.arange(len(account)) - np.repeat(starts, each)
     beyond = np.maximum(each - strays - 1, 0)

@@ -11,6 +11,7 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32
+from harvestdetect.util.periods import DAY
 from harvestdetect.util.tails import hypergeometric_tail
 
 __all__ = ["Joined", "cohort_coverage", "joined_when"]
@@ -122,7 +123,7 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
         expected=usual,
         p_value=p_value,
         sentence=(
-            f"{within:,} of the {cohort:,} accounts that were first seen within the same {(high - low) / 86_400:.1f} "
+            f"{within:,} of the {cohort:,} accounts that were first seen within the same {(high - low) / DAY:.1f} "
             f"days and sent as many prompts are members ({within / max(cohort, 1):.0%}); {usual:.0%} of the accounts "
             f"of any time are. {len(members) / senders:.0%} of the {senders:,} accounts that sent such prompts are "
             "members."

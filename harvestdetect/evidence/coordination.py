@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, observed
+from harvestdetect.evidence.timed_prompts import TimedPrompts, observed
 from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, SEVERAL
-from harvestdetect.util.arrays import Bools, Floats, Ints, unique
+from harvestdetect.util.arrays import Bools, Floats, Ints, run_starts, unique
 from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = ["hand_over", "no_ramp_up", "synchrony"]
@@ -78,7 +78,7 @@ def hand_over(timed: TimedPrompts | None) -> Observation | None:
 
 def _lifetimes(times: Ints, member: Ints) -> tuple[Ints, Ints]:
     """First and last prompt of each account, int64[g, m] each."""
-    start = account_starts(member)
+    start = run_starts(member)
     return np.minimum.reduceat(times, start, axis=1), np.maximum.reduceat(times, start, axis=1)
 
 
@@ -120,7 +120,7 @@ def _ramp(times: Ints, member: Ints) -> Floats:
     First and last prompt are not counted: they define the time that is looked at.
     """
     first, last = _lifetimes(times, member)
-    start = account_starts(member)
+    start = run_starts(member)
     count = np.diff(np.append(start, len(member)))
     early = np.add.reduceat((times < first[:, member] + DAY).astype(np.int64), start, axis=1)
     span = (last - first) / DAY

@@ -12,9 +12,9 @@ from harvestdetect.evidence import nulls
 from harvestdetect.evidence.coordination import GRID, GRIDS
 from harvestdetect.evidence.nulls import steps
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, compared, least_draws
+from harvestdetect.evidence.timed_prompts import TimedPrompts, compared, least_draws
 from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, run_starts
 
 __all__ = ["model_pivot"]
 
@@ -95,7 +95,7 @@ def _moves(times: Ints, models: Ints32, member: Ints) -> _Moves | None:
         models: int32[g, t], -1 where unknown.
         member: int64[t], ascending from 0.
     """
-    start = account_starts(member)
+    start = run_starts(member)
     known = models >= 0
     total = np.add.reduceat(known.astype(np.int64), start, axis=1)
     if (total[0] >= MIN_SAMPLE).sum() < MIN_SAMPLE:

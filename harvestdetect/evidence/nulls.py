@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.evidence.least_data import MIN_COMPARED
-from harvestdetect.util.arrays import Bools, Floats, Ints, ranges, spread
+from harvestdetect.util.arrays import Bools, Floats, Ints, ranges, run_starts, spread
 
 __all__ = [
     "DRAWS",
@@ -228,7 +228,7 @@ def compared_prompts(
         int64[t]: the prompts, by member; and int64[t]: the member that sent each, 0..m-1, ascending.
     """
     own = account[prompts]
-    first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
+    first = run_starts(own)
     count = np.diff(np.append(first, len(own)))
     first, count = _compared(first, count, len(own) if most is None else most)
     return prompts[ranges(first, count)].astype(np.int64), np.repeat(np.arange(len(count)), count)

@@ -31,7 +31,9 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     ),
     "words": lambda x: f"The median prompt has {2.0**x - 1:.0f} words.",
     "template": lambda x: "The prompts share a template." if x else "The prompts share a subject, and no template.",
-    "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",
+    "load": lambda x: (
+        f"The load is {max(2.0**x - NEXT_TO_NONE, 0.0):.2f} times as uneven as that of independent users."
+    ),
     "uneven_share": lambda x: (
         "Between the upper and the lower quarter of the accounts, the share of their traffic that belongs to the group "
         f"differs by {100 * x:.0f} percentage points. Accounts with few prompts are moved towards the average first."

@@ -17,8 +17,8 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import MAX_MEMBERS, draw_until_settled
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, compared, least_draws
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, spread
+from harvestdetect.evidence.timed_prompts import TimedPrompts, compared, least_draws
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, changes, run_starts, spread
 from harvestdetect.util.periods import DAY
 
 __all__ = ["ActiveDays", "active_days", "common_start"]
@@ -68,8 +68,7 @@ def active_days(
     known = time != NO_TIME
     account, time = account[known], time[known]
     day = time // DAY
-    new = np.ones(len(day), bool)
-    new[1:] = (account[1:] != account[:-1]) | (day[1:] != day[:-1])
+    new = run_starts(account, day)
     count = np.bincount(account[new], minlength=len(others))
     free = np.flatnonzero(others & (count > 0))
     free = free[np.argsort(count[free], kind="stable")]
@@ -102,13 +101,11 @@ def common_start(
     if timed is None or len(active.others) < MIN_COMPARED:
         return None
     sent = sent[timed.plausible(timed.time[sent])]
-    first = account_starts(account[sent].astype(np.int64))
+    first = run_starts(account[sent].astype(np.int64))
     if len(first) < 2:
         return None
     time = timed.time[sent]
-    new = np.ones(len(sent), bool)
-    new[1:] = np.diff(time // DAY) != 0
-    new[first] = True
+    new = changes(account[sent], time // DAY)
     chosen = spread(len(first), MAX_MEMBERS)
     start = np.minimum.reduceat(time, first)[chosen]
     days = np.add.reduceat(new.astype(np.int64), first)[chosen]

@@ -20,7 +20,6 @@ from harvestdetect.util.periods import DAY, HOUR
 __all__ = [
     "Statistic",
     "TimedPrompts",
-    "account_starts",
     "compared",
     "least_draws",
     "observed",
@@ -179,8 +178,3 @@ def _in_blocks(statistic: Statistic, times: Ints, member: Ints) -> Floats:
     days = int((times.max() - times.min()) // DAY) + 2
     block = max(1, AT_ONCE // max(times.shape[1], days * DAY // HOUR))
     return np.concatenate([statistic(times[i : i + block], member) for i in range(0, len(times), block)])
-
-
-def account_starts(member: Ints) -> Ints:
-    """Where the prompts of each account begin: int64[m] of int64[t], ascending."""
-    return np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1])))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Vectors, spread, widened
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Vectors, run_starts, spread, widened
 
 __all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work", "own_excess"]
 
@@ -88,7 +88,7 @@ def _summed(vectors: Floats32, weight: Vectors, member: Ints) -> Floats32:
     from scipy import sparse
 
     g, t, d = vectors.shape
-    starts = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1]))) if t else np.empty(0, np.int64)
+    starts = run_starts(member)
     # of matrices this small a sparse product is several times as fast as ``np.add.reduceat``
     sums = sparse.csr_matrix(
         (
@@ -122,7 +122,7 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
     b_rows = unit @ unit.sum(axis=0) - square
     b_all = float(b_rows.sum())
     b_squares = float(((unit.T @ unit) ** 2).sum() - (square**2).sum())
-    starts = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1])))
+    starts = run_starts(member)
     value = float((np.add.reduceat(unit, starts, axis=0) ** 2).sum() - square.sum())
 
     def split(total: float, squares: float, rows: Floats) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ from harvestdetect.template.alignment import (
 )
 from harvestdetect.template.tokens import spans, token_texts
 from harvestdetect.util.amounts import NEARLY_ALL
-from harvestdetect.util.arrays import Bools, Floats32, Ints, spread
+from harvestdetect.util.arrays import Bools, Floats32, Ints, run_starts, spread
 from harvestdetect.util.words import joined, letters
 
 __all__ = [
@@ -219,7 +219,7 @@ def fixed_runs(kinds: TokenKinds, fixed: Bools) -> Bools:
     """
     if not fixed.any():
         return fixed.copy()
-    start = np.flatnonzero(np.concatenate(([True], fixed[1:] != fixed[:-1])))
+    start = run_starts(fixed)
     stop = np.append(start[1:], len(fixed))
     letters = np.add.reduceat(kinds.letters, start)
     begins_line = (letters > 0) & np.logical_or.reduceat(kinds.ends_line, start)

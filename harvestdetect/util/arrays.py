@@ -20,6 +20,7 @@ __all__ = [
         "packed_pairs",
         "pairs",
         "ranges",
+        "run_starts",
         "spread",
         "unique",
         "unit",
@@ -98,6 +99,11 @@ def changes(*columns: AnyArray) -> Bools:
     for column in columns:
         new[1:] |= column[1:] != column[:-1]
     return new
+
+
+def run_starts(*columns: AnyArray) -> Ints:
+    """Where each run of rows that are equal in all columns begins: int64[runs], ascending."""
+    return np.flatnonzero(changes(*columns))
 
 
 def mixed(value: Words) -> Words:

@@ -1,4 +1,4 @@
-"""Tails of distributions and adjusted p-values, by the functions of ``scipy.special``.
+"""Tails of distributions, by the functions of ``scipy.special``.
 
 ``scipy.stats`` has them all, and to import it takes longer than a scan of a small dump. ``tests/util/test_tails.py``
 compares each function with the one of ``scipy.stats``. All take numbers or arrays, which are broadcast.
@@ -6,7 +6,6 @@ compares each function with the one of ``scipy.stats``. All take numbers or arra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,8 @@ import numpy as np
 from harvestdetect.util.arrays import Floats
 
 __all__ = [
-    "adjusted_p",
     "binomial_log_tail",
     "chi2_quantile",
-    "chi2_tail",
     "hypergeometric_tail",
     "poisson_log_below",
     "poisson_log_tail",
@@ -54,13 +51,6 @@ def _log(chance: Any) -> Floats:
         return np.asarray(np.log(chance), np.float64)
 
 
-def chi2_tail(value: float, freedom: int) -> float:
-    """The probability of ``value`` or more, by the chi-squared distribution."""
-    from scipy.special import chdtrc
-
-    return float(chdtrc(freedom, value))
-
-
 def chi2_quantile(chance: float, freedom: int) -> float:
     """The value that the chi-squared distribution stays below with this probability."""
     from scipy.special import gammaincinv
@@ -88,13 +78,3 @@ def hypergeometric_tail(count: int, *, total: int, marked: int, drawn: int) -> f
     weight = np.concatenate((down, [1.0], up))
     first = min(max(count - least, 0), len(weight))
     return float(weight[first:].sum() / weight.sum())
-
-
-def adjusted_p(p_values: Sequence[float] | Floats) -> Floats:
-    """P-values adjusted for the false-discovery rate (Benjamini and Hochberg 1995): float64[n], in the same order."""
-    given = np.asarray(p_values, np.float64)
-    order = np.argsort(given)
-    raised = given[order] * (len(given) / np.arange(1, len(given) + 1))
-    found = np.empty_like(given)
-    found[order] = np.minimum.accumulate(raised[::-1])[::-1]
-    return np.clip(found, 0.0, 1.0)

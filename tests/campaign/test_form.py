@@ -619,10 +619,7 @@ def test_a_joined_campaign_adds_up(seed: int) -> None:
     account = np.sort(rng.integers(0, 60, 600)).astype(np.int32)
     volume = np.bincount(account, minlength=60).astype(np.int32)
     assigned = [np.sort(part) for part in np.split(rng.permutation(600)[:150].astype(np.int32), [30, 60, 110])]
-    parts = [
-        form_campaign(clusters, assigned, [], account=account, volume=volume, min_membership=0.9)
-        for clusters in ([3], [0, 2], [1])
-    ]
+    parts = [form_campaign(clusters, assigned, [], account=account, volume=volume) for clusters in ([3], [0, 2], [1])]
     whole = joined(parts, volume=volume)
     members = {a for part in parts for a in part.accounts.tolist()}
     assert whole.accounts.tolist() == sorted(members)

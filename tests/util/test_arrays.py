@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.util.arrays import spread, unit, widened
+from harvestdetect.util.arrays import run_starts, spread, unit, widened
 
 
 def test_every_finite_float16_is_widened_exactly() -> None:
@@ -34,3 +34,10 @@ def test_positions_are_spread_from_the_first_to_the_last(count: int, at_most: in
     assert (np.diff(found) > 0).all()
     if len(found) > 1:
         assert (found[0], found[-1]) == (0, count - 1)
+
+
+@given(rows=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), max_size=12))
+def test_a_run_starts_where_a_column_changes(rows: list[tuple[int, int]]) -> None:
+    first, second = np.array(rows, np.int64).reshape(-1, 2).T
+    expected = [i for i, row in enumerate(rows) if not i or row != rows[i - 1]]
+    assert run_starts(first, second).tolist() == expected
