@@ -174,13 +174,13 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.profiles", ACCOUNT_PROMPTS="prompts", TOPIC_PROMPTS="prompts"),
     *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
-    *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
+    *_of("accounts.hot_features", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
     *_of("accounts.pieces", GAP="probability", SHORT="share", REACH="times"),
     *_of("accounts.succession", SIZE_RATIO="times", FALSE_LINKS="probability"),
     *_of("accounts.seeds", REACH="cosine"),
     *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
-    *_of("evidence.reference", NEIGHBOURHOOD="texts"),
+    *_of("evidence.comparison", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
     *_of("evidence.coordination", SYNC_HOURS="hours"),
@@ -191,7 +191,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
-    *_of("evidence.account_ground", HEARD="prompts"),
+    *_of("evidence.account_data", HEARD="prompts"),
     *_of(
         "evidence.account_readings",
         SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
@@ -217,9 +217,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "ROUNDS": "speed", "CLASSES": "arithmetic", "SURE": "arithmetic",
         "LEAST": "arithmetic",
     },
-    "accounts.hot_columns": {
+    "accounts.hot_features": {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "SHUFFLED_TOGETHER": "sampling",
-        "MOST_COLUMNS": "memory",
+        "MAX_FEATURES": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
     "accounts.payloads": {"PAYLOADS": "sampling"},
@@ -276,7 +276,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "corpus.skeletons": {"NEAR": "reading"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
-    "evidence.account_ground": {
+    "evidence.account_data": {
         "PERIODS": "memory", "GAPS": "reading", "SHORTEST": "reading", "READ": "sampling",
     },
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
@@ -306,7 +306,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "LEAST_WORDS": "fit",
         "LEAST_DAYS": "fit",
     },
-    "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
+    "evidence.comparison": {"OTHER_TEXTS": "sampling"},
     "evidence.shared_values": {
         "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",
     },

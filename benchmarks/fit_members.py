@@ -35,7 +35,7 @@ from benchmarks.real_texts import Half
 from benchmarks.world_plan import World
 from benchmarks.world_sources import data_missing
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
-from harvestdetect.evidence.account_readings import READINGS
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
 from harvestdetect.judge.members import FORMAT, MOST_BITS, VERSION, Curve, MemberModel, mixture, model_digest, model_of
 from harvestdetect.util.arrays import Floats
 from harvestdetect.util.files import replacing
@@ -119,7 +119,7 @@ def fit(cases: Sequence[Case]) -> MemberModel:
     planted = np.concatenate([case.planted for case in cases])
     member, innocent = _weighted(cases)
     curves = []
-    for i, reading in enumerate(READINGS):
+    for i, reading in enumerate(ACCOUNT_READINGS):
         known = np.isfinite(readings[:, i]) & (member + innocent > 0)
         curves.append(_curve(reading.id, readings[known, i], member[known], innocent[known]))
     bits = np.stack([curve.of(readings[:, i]) for i, curve in enumerate(curves)], axis=1)

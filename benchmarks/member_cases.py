@@ -17,7 +17,7 @@ from benchmarks.world_plan import World
 from benchmarks.worlds import lay
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Campaign
-from harvestdetect.evidence.account_ground import AccountGround, account_ground
+from harvestdetect.evidence.account_data import AccountData, account_data_of
 from harvestdetect.evidence.account_readings import account_readings
 from harvestdetect.simulate.evaluate import Planted, read_truth
 from harvestdetect.util.arrays import Bools, Floats
@@ -75,7 +75,7 @@ def _scanned(dump: Path, truth: Sequence[Planted], world: str) -> list[Case]:
     forming: Any = importlib.import_module("harvestdetect.stages.forming")
     measuring: Any = importlib.import_module("harvestdetect.stages.measuring")
     known: dict[str, Any] = {}
-    adding, referring = forming.with_accounts, measuring.reference_of
+    adding, referring = forming.with_accounts, measuring.comparison_of
 
     def observing(*values: Any, **named: Any) -> Any:
         known["found"] = adding(*values, **named)
@@ -86,26 +86,26 @@ def _scanned(dump: Path, truth: Sequence[Planted], world: str) -> list[Case]:
         raise _EnoughError
 
     settings = Settings(encoder="fast", use_cache=False)
-    forming.with_accounts, measuring.reference_of = observing, ending
+    forming.with_accounts, measuring.comparison_of = observing, ending
     try:
         detect(read_dumps([dump], settings=settings), settings=settings)
     except _EnoughError:
         pass
     finally:
-        forming.with_accounts, measuring.reference_of = adding, referring
+        forming.with_accounts, measuring.comparison_of = adding, referring
     campaigns, _, kin = known["found"]
     ids = known["scan"].corpus.prompts.accounts.to_pylist()
-    return cases_of(campaigns, account_ground(known["scan"], kin), truth, ids=ids, world=world)
+    return cases_of(campaigns, account_data_of(known["scan"], kin), truth, ids=ids, world=world)
 
 
 def cases_of(
-    campaigns: Sequence[Campaign], ground: AccountGround, truth: Sequence[Planted], *, ids: Sequence[str], world: str
+    campaigns: Sequence[Campaign], data: AccountData, truth: Sequence[Planted], *, ids: Sequence[str], world: str
 ) -> list[Case]:
     """The candidates that are mostly one planted campaign.
 
     Args:
         campaigns: the candidates.
-        ground: of the scan.
+        data: of the scan.
         truth: the planted groups.
         ids: of all accounts.
         world: its name.
@@ -125,7 +125,7 @@ def cases_of(
                 kind=groups[best].name,
                 planted=inside[:, best],
                 left_out=inside.any(axis=1) & ~inside[:, best],
-                readings=account_readings(campaign, np.ones(len(campaign.accounts)), ground),
+                readings=account_readings(campaign, np.ones(len(campaign.accounts)), data),
             )
         )
     return found

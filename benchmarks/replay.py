@@ -32,8 +32,8 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "templates": ("pipeline:PLAIN.describe",),
     "campaigns": ("stages.forming:find_campaigns",),
     "accounts": ("stages.forming:with_accounts",),
-    "background": ("evidence.reference:_neighbourhood_words",),
-    "evidence": ("stages.measuring:reference_of", "pipeline:PLAIN.measure"),
+    "background": ("evidence.comparison:_neighbourhood_words",),
+    "evidence": ("stages.measuring:comparison_of", "pipeline:PLAIN.measure"),
     "judge": (),
 }
 """The stages in their order, each with the functions that do its work: ``module:name`` as the caller knows them, or
@@ -56,7 +56,7 @@ _FIRST_USE: Final = {
     "campaign": "campaigns",
     "accounts": "accounts",
     "evidence": "evidence",
-    "evidence.reference": "background",
+    "evidence.comparison": "background",
     "judge": "evidence",
     "judge.attribute": "attribute",
     "judge.calibration": "judge",

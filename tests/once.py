@@ -19,7 +19,7 @@ from harvestdetect.embed import distill, encoders
 from harvestdetect.embed.distill import StaticModel
 from harvestdetect.embed.model_files import packaged_folder
 from harvestdetect.embed.static import StaticEncoder
-from harvestdetect.evidence import reference
+from harvestdetect.evidence import comparison
 from harvestdetect.maps import build
 from harvestdetect.maps.layout import layout
 from harvestdetect.template.alignment import common_words
@@ -101,12 +101,12 @@ def keep_common_words() -> None:
             _COUNTED[key] = common_words(texts)
         return _COUNTED[key]
 
-    reference.common_words = counted_once
+    comparison.common_words = counted_once
 
 
 def forget_common_words() -> None:
     """Every scan counts the words of its texts."""
-    reference.common_words = common_words
+    comparison.common_words = common_words
 
 
 def keep_layouts() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.products import pair_products, row_products
-from harvestdetect.accounts.profiles import Profiles, PromptColumns
+from harvestdetect.accounts.profiles import Profiles, PromptFeatures
 from harvestdetect.cluster.distances import shared_distance, shared_length
 from harvestdetect.cluster.selection import select_by_cohesion
 from harvestdetect.cluster.tree import build_tree
@@ -25,7 +25,7 @@ from harvestdetect.neighbors.search import chord_distance, nearest, thread_pool
 from harvestdetect.util.amounts import EXCEPTIONAL, MOST
 from harvestdetect.util.arrays import Floats32, Ints32, packed_pairs, unique
 
-__all__ = ["Alike", "Likeness", "alike", "compared", "with_rarer_columns"]
+__all__ = ["Alike", "Likeness", "alike", "compared", "with_rarer_features"]
 
 NEIGHBORS: Final = 20
 """Nearest profiles in a list. Chosen."""
@@ -36,7 +36,7 @@ SEARCHED: Final = 3
 PROFILES_AT_ONCE: Final = 8_192
 """Profiles that are projected or compared at a time."""
 LIFT: Final = 4.0
-"""How many times as common such a column is in the group as among all accounts, at least. Chosen."""
+"""How many times as common such a feature is in the group as among all accounts, at least. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +48,17 @@ class Alike:
     groups: list[AccountGroup]
     """Best first."""
     small: list[AccountGroup]
-    """Groups that may be smaller, best first, also by columns that too few accounts have for a group of the others."""
+    """Groups that may be smaller, best first, also by features that too few accounts have for a group of the others."""
 
 
 def alike(
-    profiles: Profiles, columns: PromptColumns, *, min_accounts: int, few: int | None = None, threads: int, seed: int
+    profiles: Profiles, features: PromptFeatures, *, min_accounts: int, few: int | None = None, threads: int, seed: int
 ) -> Alike:
     """The groups of alike profiles, as accounts and the prompts that make them alike.
 
     Args:
         profiles: of accounts, or of topics of accounts.
-        columns: of the prompts.
+        features: of the prompts.
         min_accounts: fewest accounts of a group.
         few: fewest accounts of a small group; None means that none are wanted.
         threads: 0 takes all cores.
@@ -66,14 +66,14 @@ def alike(
     """
     likeness = compared(profiles, threads=threads, seed=seed)
     near = likeness.neighbors
-    groups = _groups(near, profiles, columns, least=min_accounts)
+    groups = _groups(near, profiles, features, least=min_accounts)
     small = []
     if few is not None:
-        small = _groups(with_rarer_columns(likeness, profiles).neighbors, profiles, columns, least=few)
+        small = _groups(with_rarer_features(likeness, profiles).neighbors, profiles, features, least=few)
     return Alike(neighbors=near, groups=groups, small=small)
 
 
-def _groups(near: Neighbors, profiles: Profiles, columns: PromptColumns, *, least: int) -> list[AccountGroup]:
+def _groups(near: Neighbors, profiles: Profiles, features: PromptFeatures, *, least: int) -> list[AccountGroup]:
     """The groups of at least so many accounts, best first."""
     count = len(profiles.account)
     if count <= least:
@@ -89,7 +89,7 @@ def _groups(near: Neighbors, profiles: Profiles, columns: PromptColumns, *, leas
     groups = []
     for points, cohesion in select_by_cohesion(tree, near, least=least):
         if cohesion >= MOST:
-            group = _group(points, profiles, columns)
+            group = _group(points, profiles, features)
             if len(group.accounts) >= least:
                 groups.append(group)
     return groups
@@ -102,11 +102,11 @@ class Likeness:
     index: Ints32
     """int32[r, k]: the most alike first; -1 where there is none."""
     cosine: Floats32
-    """float32[r, k]: 0 where there is none, or no column in common."""
+    """float32[r, k]: 0 where there is none, or no feature in common."""
 
     @property
     def neighbors(self) -> Neighbors:
-        """The :data:`NEIGHBORS` nearest profiles of each. Those without a column in common are no neighbours."""
+        """The :data:`NEIGHBORS` nearest profiles of each. Those without a feature in common are no neighbours."""
         index, cosine = self.index[:, :NEIGHBORS], self.cosine[:, :NEIGHBORS]
         known = cosine > 0
         return Neighbors(
@@ -150,11 +150,11 @@ def compared(profiles: Profiles, *, threads: int, seed: int) -> Likeness:
     return Likeness(index=index, cosine=cosine)
 
 
-def with_rarer_columns(likeness: Likeness, profiles: Profiles) -> Likeness:
-    """The likeness by all columns, among the profiles that were compared and those with a rarer column in common.
+def with_rarer_features(likeness: Likeness, profiles: Profiles) -> Likeness:
+    """The likeness by all features, among the profiles that were compared and those with a rarer feature in common.
 
     Args:
-        likeness: of the profiles without rarer columns.
+        likeness: of the profiles without rarer features.
         profiles: the same.
     """
     weights, rarer = profiles.weights, profiles.rarer
@@ -163,7 +163,7 @@ def with_rarer_columns(likeness: Likeness, profiles: Profiles) -> Likeness:
     index, cosine = likeness.index.copy(), likeness.cosine.copy()
     has_weights = weights.getnnz(axis=1) > 0
     scale = 1 / np.sqrt(np.maximum(has_weights + row_products(rarer, rarer), 1e-12)).astype(np.float32)
-    # a row is longer with its rarer columns, so all cosines with it are smaller
+    # a row is longer with its rarer features, so all cosines with it are smaller
     shorter = np.flatnonzero((scale[index] != 1).any(axis=1))
     for start in range(0, len(shorter), PROFILES_AT_ONCE):
         rows = shorter[start : start + PROFILES_AT_ONCE]
@@ -218,17 +218,17 @@ def _best_first(index: Ints32, cosine: Floats32) -> tuple[Ints32, Floats32]:
     return np.take_along_axis(index, order, axis=1), np.take_along_axis(cosine, order, axis=1)
 
 
-def _group(points: Ints32, profiles: Profiles, columns: PromptColumns) -> AccountGroup:
-    """The accounts of some points, with those of their prompts that have a column characteristic of the group."""
+def _group(points: Ints32, profiles: Profiles, features: PromptFeatures) -> AccountGroup:
+    """The accounts of some points, with those of their prompts that have a feature characteristic of the group."""
     prompts = np.sort(profiles.prompts[points].indices)
-    used = columns.matrix[prompts]
-    accounts = unique(columns.account[prompts])
-    share = columns.users_among(prompts) / len(accounts)
-    typical = (share >= EXCEPTIONAL) & (share >= LIFT * columns.users / columns.accounts)
+    used = features.matrix[prompts]
+    accounts = unique(features.account[prompts])
+    share = features.users_among(prompts) / len(accounts)
+    typical = (share >= EXCEPTIONAL) & (share >= LIFT * features.users / features.accounts)
     prompts = prompts[np.asarray(used @ typical.astype(np.float32)).ravel() > 0].astype(np.int32)
     return AccountGroup(
         way="accounts",
-        accounts=unique(columns.account[prompts]),
+        accounts=unique(features.account[prompts]),
         prompts=prompts,
         least_prompts=profiles.least_prompts,
     )

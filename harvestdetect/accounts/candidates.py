@@ -33,7 +33,7 @@ from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Bools, Ints32, ranges, unique
 
-__all__ = ["Near", "with_candidates", "with_groups"]
+__all__ = ["NearestLookup", "with_candidates", "with_groups"]
 
 GROUPS_PER_TASK: Final = 4
 """Maximum number of groups whose templates one task finds."""
@@ -52,7 +52,7 @@ class _Cluster(NamedTuple):
     template: Template
 
 
-class Near:
+class NearestLookup:
     """The nearest accounts of accounts.
 
     Args:
@@ -106,7 +106,7 @@ def with_groups(
     source: ClusterSource,
     *,
     volume: Ints32,
-    near: Near,
+    near: NearestLookup,
     engine: Engine | None = None,
 ) -> tuple[list[Campaign], Refined]:
     """All candidates, and the clusters with those that the groups add.
@@ -166,7 +166,7 @@ def with_candidates(
 
 
 def _without_described(
-    groups: Sequence[AccountGroup], campaigns: Sequence[Campaign], near: Near, *, account: Ints32, least: int
+    groups: Sequence[AccountGroup], campaigns: Sequence[Campaign], near: NearestLookup, *, account: Ints32, least: int
 ) -> list[AccountGroup]:
     """The groups, where those of infrastructure leave accounts with a profile to candidates that are mostly in them.
 
@@ -210,7 +210,9 @@ class _Overlaps:
         least: fewest accounts of a campaign.
     """
 
-    def __init__(self, groups: Sequence[AccountGroup], texts: Sequence[Campaign], near: Near, *, least: int) -> None:
+    def __init__(
+        self, groups: Sequence[AccountGroup], texts: Sequence[Campaign], near: NearestLookup, *, least: int
+    ) -> None:
         self._groups, self._texts, self._least = groups, texts, least
         sets = [campaign.accounts for campaign in texts]
         self._overlaps = list(overlaps([group.accounts for group in groups], sets, count=len(near)))

@@ -25,11 +25,11 @@ from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, MOST
 from harvestdetect.util.arrays import Bools, Floats, Ints32, run_starts, unique
 from harvestdetect.util.periods import DAY
 
-__all__ = ["Compared", "Grown", "grown"]
+__all__ = ["ChainGroups", "GrownChain", "grown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ChainGroups:
     """Groups that are compared with one another."""
 
     groups: Sequence[Piece]
@@ -40,7 +40,7 @@ class Compared:
     """bool[g]: see :attr:`harvestdetect.accounts.payloads.Payloads.dealt`."""
 
 
-class Grown(NamedTuple):
+class GrownChain(NamedTuple):
     """What joins a chain."""
 
     groups: list[int]
@@ -49,7 +49,7 @@ class Grown(NamedTuple):
     """Of the chain with these groups."""
 
 
-def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_day: float) -> Grown:
+def grown(chain: Sequence[int], compared: ChainGroups, prompts: Prompts, *, most_a_day: float) -> GrownChain:
     """The groups that join a chain.
 
     Args:
@@ -85,7 +85,7 @@ def grown(chain: Sequence[int], compared: Compared, prompts: Prompts, *, most_a_
     # an account may be in several of these groups
     _, once = np.unique(np.concatenate([mine[:0], *(new[i] for i in found)]), return_index=True)
     spans = np.concatenate([np.empty((2, 0)), *(busiest[i] for i in found)], axis=1)
-    return Grown(found, _generations(periods, spans[:, once] // 1, length))
+    return GrownChain(found, _generations(periods, spans[:, once] // 1, length))
 
 
 def _generations(periods: Periods, accounts: Floats, length: int) -> int:

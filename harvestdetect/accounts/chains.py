@@ -1,7 +1,7 @@
 """Chains over time: candidates that continue one another become one.
 
 A pool of accounts hands over to the next one, a template is replaced every few days, accounts are dropped and others
-opened. Each time the campaign begins anew for whoever looks for texts or accounts that are alike.
+created. Each time the campaign begins anew for whoever looks for texts or accounts that are alike.
 :mod:`harvestdetect.accounts.succession` says which groups continue one another; here they become a candidate.
 """
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from harvestdetect.accounts.alike import alike
-from harvestdetect.accounts.candidates import Near, with_groups
+from harvestdetect.accounts.candidates import NearestLookup, with_groups
 from harvestdetect.accounts.chains import chains
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups, links_between
 from harvestdetect.accounts.kin import Kin, NearestAccounts
-from harvestdetect.accounts.profiles import Profiles, PromptColumns, account_profiles, columns_of, topic_profiles
+from harvestdetect.accounts.profiles import Profiles, PromptFeatures, account_profiles, prompt_features, topic_profiles
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.data import Campaign, Corpus
@@ -67,12 +67,12 @@ def with_accounts(
     if not len(source.parts.segment):
         return list(texts), refined, Kin()
     engine = engine or Loop()
-    columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
+    features = prompt_features(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
     engine.share(corpus)
     known = _CandidateInputs(
-        corpus=corpus, columns=columns, fields=fields, least=least, fdr=fdr, link_log_p=link_log_p, seed=seed
+        corpus=corpus, features=features, fields=fields, least=least, fdr=fdr, link_log_p=link_log_p, seed=seed
     )
-    del columns
+    del features
     work = engine.share(known)
     each = threads if engine.workers == 1 else max(1, (threads or cores()) // TASKS)
     # the longest begins first
@@ -81,8 +81,8 @@ def with_accounts(
     by_account = engine.submit(_by_account, work, each)
     topics, values, whole = by_topic(), by_values(), by_account()
     engine.forget(known)
-    del known, work, by_topic, by_values, by_account  # the columns are large
-    near = Near(whole.nearest.account, whole.nearest.neighbors, len(corpus.prompts.accounts))
+    del known, work, by_topic, by_values, by_account  # the features are large
+    near = NearestLookup(whole.nearest.account, whole.nearest.neighbors, len(corpus.prompts.accounts))
     groups = [*whole.groups, *topics.groups, *values.groups]
     found, refined = with_groups(texts, groups, refined, source, volume=volume, near=near, engine=engine)
     # small groups are no candidates, but may be pieces of a chain
@@ -96,7 +96,7 @@ class _CandidateInputs:
     """What the tasks of an engine have in common."""
 
     corpus: Corpus
-    columns: PromptColumns
+    features: PromptFeatures
     fields: AccountFields
     least: int
     """Fewest accounts of a group."""
@@ -134,8 +134,8 @@ def _by_topic(work: Shared[_CandidateInputs], threads: int) -> _Layer:
 
 def _layer(work: _CandidateInputs, profiles_of: Callable[..., Profiles], threads: int) -> _Layer:
     few = MIN_SAMPLE if work.least > MIN_SAMPLE else None
-    profiles = profiles_of(work.columns, min_accounts=work.least, few=few)
-    found = alike(profiles, work.columns, min_accounts=work.least, few=few, threads=threads, seed=work.seed)
+    profiles = profiles_of(work.features, min_accounts=work.least, few=few)
+    found = alike(profiles, work.features, min_accounts=work.least, few=few, threads=threads, seed=work.seed)
     nearest = NearestAccounts(account=profiles.account, neighbors=found.neighbors)
     return _Layer(nearest=nearest, groups=found.groups, small=found.small)
 
@@ -145,7 +145,7 @@ def _by_values(work: Shared[_CandidateInputs]) -> _Linked:
     known = work.value()
     links = links_between(known.corpus, known.fields)
     groups = infrastructure_groups(
-        known.corpus, known.columns.matrix, known.fields, links, min_accounts=known.least, seed=known.seed,
+        known.corpus, known.features.matrix, known.fields, links, min_accounts=known.least, seed=known.seed,
         level=known.fdr, log_p=known.link_log_p,
     )  # fmt: skip
     return _Linked(links=links, groups=groups)

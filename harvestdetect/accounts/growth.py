@@ -1,7 +1,7 @@
-"""Which accounts belong to some hot columns: those that are linked there, and those that only write alike.
+"""Which accounts belong to some hot features: those that are linked there, and those that only write alike.
 
-Half of a campaign may share nothing. So the share of a column that belongs to the group is estimated from the linked
-accounts alone: among members, some share is linked, the same in all columns; among others, few are. Columns in which
+Half of a campaign may share nothing. So the share of a feature that belongs to the group is estimated from the linked
+accounts alone: among members, some share is linked, the same in all features; among others, few are. Features in which
 nobody is linked are those of another group, however alike the texts are. The odds of an account are those of its
 prompts, of its links and of its number of prompts (naive Bayes).
 """
@@ -9,53 +9,53 @@ prompts, of its links and of its number of prompts (naive Bayes).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.hot_columns import Use
+from harvestdetect.accounts.hot_features import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats, Ints, run_starts
 
-__all__ = ["Field", "Grown", "grow", "open_field"]
+__all__ = ["GrownGroup", "GrowthInputs", "grow", "growth_inputs"]
 
 ROUNDS: Final = 4
 """Rounds of estimation."""
 WITNESSES: Final = len(SCALES)
-"""Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
+"""Independent witnesses that the features of a prompt are together: cells of one scale say nearly the same."""
 CLASSES: Final = 8
 """Classes of numbers of prompts, each twice as large as the one before."""
 SURE: Final = 0.99
-"""Largest share of a column that belongs to a group."""
+"""Largest share of a feature that belongs to a group."""
 LEAST: Final = 1e-4
-"""Smallest share of a column that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
+"""Smallest share of a feature that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
 has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """What groups grow in: the same for all groups."""
+class GrowthInputs:
+    """Links, features and volumes of all accounts, shared by every call of :func:`grow`."""
 
     use: Use
     linked: Any
     """Sparse float64[a, a]: links."""
     degree: Floats
     """float64[a]: links of each account."""
-    columns: Any
-    """Sparse [p, c], ones: columns of the prompts that count as requests."""
+    features: Any
+    """Sparse [p, c], ones: features of the prompts that count as requests."""
     account: Ints
     """int64[p], ascending: the account of each of these prompts."""
     users: Ints
-    """int64[c]: accounts of each column."""
-    size: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """int64[c]: accounts of each feature."""
+    size: Ints
     """int64[a]: class of the number of prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grown:
+class GrownGroup:
     """A group and what made it."""
 
     accounts: Ints
@@ -68,43 +68,43 @@ class Grown:
     """How many times the links that chance gives are between members, less 1, times the root of their number."""
 
 
-def open_field(use: Use, links: Links, columns: Any, account: Ints) -> Field:
-    """What groups grow in.
+def growth_inputs(use: Use, links: Links, features: Any, account: Ints) -> GrowthInputs:
+    """The data of all accounts from which :func:`grow` computes.
 
     Args:
         use: of all accounts.
         links: between accounts.
-        columns: sparse [p, c], of the prompts that count as requests.
+        features: sparse [p, c], of the prompts that count as requests.
         account: int64[p], ascending.
     """
     linked = links.matrix()
-    return Field(
+    return GrowthInputs(
         use=use,
         linked=linked,
         degree=np.asarray(linked.sum(axis=1), np.float64).ravel(),
-        columns=columns.tocsr(),
+        features=features.tocsr(),
         account=account,
         users=np.bincount(use.has.indices, minlength=use.has.shape[1]),
         size=np.minimum(np.log2(np.maximum(use.sent, 1)).astype(np.int64), CLASSES - 1),
     )
 
 
-def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
-    """The accounts that belong to some hot columns.
+def grow(inputs: GrowthInputs, hot: Ints, *, share: float) -> GrownGroup:
+    """The accounts that belong to some hot features.
 
     Args:
-        ground: see :func:`open_field`.
-        hot: the columns.
+        inputs: of all accounts.
+        hot: the features.
         share: of an account's prompts that must fit; the others may be about anything.
     """
-    use = ground.use
+    use = inputs.use
     near = np.asarray(use.has[:, hot].sum(axis=1)).ravel() > 0
     belongs = near
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
     anchor = before = near
     for turn in range(ROUNDS):
-        linked = _is_linked(ground, anchor)
+        linked = _is_linked(inputs, anchor)
         core = linked & belongs
         if turn == 0:
             anchor = core
@@ -112,19 +112,19 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
             break
         before = core
         among = np.asarray(use.has[core].sum(axis=0), np.float64).ravel()
-        known = ground.degree > 0
+        known = inputs.degree > 0
         chance = max(float((linked & known & ~near).sum() / max((known & ~near).sum(), 1)), 1e-3)
-        rate = np.repeat(among[hot] / np.maximum(ground.users[hot], 1), ground.users[hot])
+        rate = np.repeat(among[hot] / np.maximum(inputs.users[hot], 1), inputs.users[hot])
         usual = float(np.clip(np.quantile(rate, NEARLY_ALL), 2 * chance, 0.95))
-        fitting = _fit(ground, core, among, usual, share)
-        odds = fitting.of_account + _by_size(ground, core, near)[ground.size]
+        fitting = _fit(inputs, core, among, usual, share)
+        odds = fitting.of_account + _by_size(inputs, core, near)[inputs.size]
         odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
         belongs = (odds >= 0) & _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
-    return Grown(
+    return GrownGroup(
         accounts=np.flatnonzero(belongs),
-        prompts=_prompts(ground, fitting, belongs),
+        prompts=_prompts(inputs, fitting, belongs),
         linked=int((belongs & linked).sum()),
-        excess=_excess(ground, belongs),
+        excess=_excess(inputs, belongs),
     )
 
 
@@ -133,24 +133,24 @@ class _Fitting:
     """How well texts fit a group, in log odds."""
 
     prompts: Ints
-    """int64[k], ascending: the prompts that have a column of the group; no other fits."""
+    """int64[k], ascending: the prompts that have a feature of the group; no other fits."""
     odds: Floats
     """float64[k]."""
     of_account: Floats
     """float64[a]: the mean over the part of an account's prompts that fits best."""
 
 
-def _is_linked(ground: Field, group: Bools) -> Bools:
+def _is_linked(inputs: GrowthInputs, group: Bools) -> Bools:
     """Which accounts have more links to those of a group than chance explains (Poisson tail)."""
     from scipy.special import gammainc
 
-    links = ground.linked @ group.astype(np.float64)
-    usual = ground.degree * float(ground.degree[group].sum()) / max(float(ground.degree.sum()), 1.0)
+    links = inputs.linked @ group.astype(np.float64)
+    usual = inputs.degree * float(inputs.degree[group].sum()) / max(float(inputs.degree.sum()), 1.0)
     return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < FEW))
 
 
-def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
-    """How well prompts and accounts fit the columns of linked accounts, each without its own part in them."""
+def _fit(inputs: GrowthInputs, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
+    """How well prompts and accounts fit the features of linked accounts, each without its own part in them."""
     count = len(core)
     prior = max(float(core.sum()) / usual / count, LEAST)
     before = _log_odds(prior)
@@ -159,40 +159,40 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
         found = (number + MIN_SAMPLE * prior * usual) / (users + MIN_SAMPLE) / usual
         return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
 
-    users = ground.users.astype(np.float64)
+    users = inputs.users.astype(np.float64)
     good = (among > 1) & (gain(among, users) > 1)
-    prompts = np.flatnonzero(ground.columns @ good.astype(np.float32))
-    account = ground.account[prompts]
-    # an account that is linked itself is one user less of each of its columns
-    own = ground.columns @ gain(among - 1, users - 1)
-    gains = np.where(core[account], own[prompts], (ground.columns @ gain(among, users - 1))[prompts])
-    size = np.diff(ground.columns.indptr)[prompts]
+    prompts = np.flatnonzero(inputs.features @ good.astype(np.float32))
+    account = inputs.account[prompts]
+    # an account that is linked itself is one user less of each of its features
+    own = inputs.features @ gain(among - 1, users - 1)
+    gains = np.where(core[account], own[prompts], (inputs.features @ gain(among, users - 1))[prompts])
+    size = np.diff(inputs.features.indptr)[prompts]
     odds = before + WITNESSES * gains / np.maximum(size, 1)
-    # an account is judged by its best prompts; those that have no column of the group are all alike
+    # an account is judged by its best prompts; those that have no feature of the group are all alike
     order = np.lexsort((-odds, account))
     first = run_starts(account)
     rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
-    wanted = np.ceil(share * ground.use.sent)
+    wanted = np.ceil(share * inputs.use.sent)
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)
     of_account = (total + missing * (before - WITNESSES)) / np.maximum(wanted, 1)
-    return _Fitting(prompts=prompts, odds=odds, of_account=np.where(ground.use.sent > 0, of_account, -np.inf))
+    return _Fitting(prompts=prompts, odds=odds, of_account=np.where(inputs.use.sent > 0, of_account, -np.inf))
 
 
-def _excess(ground: Field, member: Bools) -> float:
-    """See :attr:`Grown.excess`: the mean over accounts, in standard errors up to a factor."""
+def _excess(inputs: GrowthInputs, member: Bools) -> float:
+    """See :attr:`GrownGroup.excess`: the mean over accounts, in standard errors up to a factor."""
     inside = member.astype(np.float64)
-    ends = float(ground.degree @ inside)
-    usual = ends * ends / max(float(ground.degree.sum()), 1.0)
-    found = float(inside @ (ground.linked @ inside))
+    ends = float(inputs.degree @ inside)
+    usual = ends * ends / max(float(inputs.degree.sum()), 1.0)
+    found = float(inside @ (inputs.linked @ inside))
     return (found / max(usual, 1e-3) - 1) * math.sqrt(member.sum())
 
 
-def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
+def _by_size(inputs: GrowthInputs, core: Bools, near: Bools) -> Floats:
     """For each class of numbers of prompts, how much more common it is among linked members: log odds."""
-    inside = np.bincount(ground.size[core], minlength=CLASSES) + 1.0
-    outside = np.bincount(ground.size[~near], minlength=CLASSES) + 1.0
+    inside = np.bincount(inputs.size[core], minlength=CLASSES) + 1.0
+    outside = np.bincount(inputs.size[~near], minlength=CLASSES) + 1.0
     return np.asarray(np.log(inside / inside.sum()) - np.log(outside / outside.sum()), np.float64)
 
 
@@ -203,9 +203,9 @@ def _stands_out(odds: Floats, others: Bools) -> Bools:
     return np.asarray(odds > np.partition(usual, place)[place]) if place >= 0 else np.ones(len(odds), bool)
 
 
-def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:
+def _prompts(inputs: GrowthInputs, fitting: _Fitting, member: Bools) -> Ints:
     """The prompts of members that fit; of a member without one, the prompt that fits best."""
-    account = ground.account[fitting.prompts]
+    account = inputs.account[fitting.prompts]
     best = np.full(len(member), -np.inf)
     np.maximum.at(best, account, fitting.odds)
     kept = member[account] & (fitting.odds >= np.minimum(best[account], 0.0))

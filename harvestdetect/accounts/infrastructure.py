@@ -4,10 +4,10 @@ Accounts that send one or two prompts each leave neither dense texts nor a profi
 from: a few addresses, cards and afternoons of sign-ups. Small components of such values are everywhere (offices,
 households, exits of private networks), so a component is a group only if its texts are more alike than chance.
 
-1. Pairs of accounts that share rare values or were opened almost together (:mod:`harvestdetect.accounts.rare_links`).
-2. Columns in which such pairs write alike more often than after shuffling the texts, in groups
-   (:mod:`harvestdetect.accounts.hot_columns`).
-3. The accounts of each group of columns, also those that share nothing (:mod:`harvestdetect.accounts.growth`).
+1. Pairs of accounts that share rare values or were created almost together (:mod:`harvestdetect.accounts.rare_links`).
+2. Features in which such pairs write alike more often than after shuffling the texts, in groups
+   (:mod:`harvestdetect.accounts.hot_features`).
+3. The accounts of each group of features, also those that share nothing (:mod:`harvestdetect.accounts.growth`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.growth import Grown, grow, open_field
-from harvestdetect.accounts.hot_columns import Use, column_groups, hot_columns, use_of
+from harvestdetect.accounts.growth import GrownGroup, grow, growth_inputs
+from harvestdetect.accounts.hot_features import Use, feature_groups, hot_features, use_of
 from harvestdetect.accounts.id_links import links_by_id
-from harvestdetect.accounts.rare_links import Links, births, rare_links
+from harvestdetect.accounts.rare_links import Links, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
-from harvestdetect.corpus.sign_ups import sign_ups
-from harvestdetect.data import NO_TIME, Corpus
+from harvestdetect.corpus.creation_times import account_times, creation_times
+from harvestdetect.data import Corpus
 from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Ints
 
@@ -35,24 +35,21 @@ __all__ = ["infrastructure_groups", "links_between"]
 
 
 def links_between(corpus: Corpus, fields: AccountFields) -> Links:
-    """The pairs of accounts that share rare values or were opened almost together.
+    """The pairs of accounts that share rare values or were created almost together.
 
     Args:
         corpus: of the prompts.
         fields: of the accounts, see :func:`harvestdetect.corpus.account_fields.account_values`.
     """
     prompts = corpus.prompts
-    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
     counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
-    # without any field, times alone would make a group of everybody who comes for one event
-    first = signed.first if fields.fields else np.full_like(signed.first, NO_TIME)
-    born = births(signed.created, first, counted)
-    return rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
+    created = creation_times(account_times(prompts), has_fields=bool(fields.fields), counted=counted)
+    return rare_links(fields, created, links_by_id(prompts.accounts.to_pylist(), counted))
 
 
 def infrastructure_groups(
     corpus: Corpus,
-    columns: sparse.csr_matrix,
+    features: sparse.csr_matrix,
     fields: AccountFields,
     links: Links,
     *,
@@ -68,13 +65,13 @@ def infrastructure_groups(
 
     Args:
         corpus: of p prompts.
-        columns: sparse [p, c], which prompt has which columns: cells of the wording space and shared pieces.
+        features: sparse [p, c], which prompt has which features: cells of the wording space and shared pieces.
         fields: of the accounts.
         links: see :func:`links_between`.
         min_accounts: fewest accounts of a group. Half as many must be linked.
         seed: of the accounts that are drawn and of the shuffles.
-        level: false-discovery rate of the columns in which linked accounts are alike.
-        log_p: columns are one group if chance is less likely (natural logarithm), as clusters are linked.
+        level: false-discovery rate of the features in which linked accounts are alike.
+        log_p: features are one group if chance is less likely (natural logarithm), as clusters are linked.
         share: of an account's prompts that must fit the group.
 
     Returns:
@@ -85,17 +82,17 @@ def infrastructure_groups(
         return []
     row = np.flatnonzero(first_rows(prompts))
     account = prompts.account[row].astype(np.int64)
-    requests = columns[row]
+    requests = features[row]
     use = use_of(requests, account, fields.accounts)
-    hot = hot_columns(use, links, level=level, seed=seed)
+    hot = hot_features(use, links, level=level, seed=seed)
     if not len(hot):
         return []
-    ground = open_field(use, links, requests, account)
-    found: list[Grown] = []
-    for group in column_groups(use, links, hot, log_p=log_p):
+    inputs = growth_inputs(use, links, requests, account)
+    found: list[GrownGroup] = []
+    for group in feature_groups(use, links, hot, log_p=log_p):
         if len(group) == 1 and _is_part(use, group, found):
             continue
-        grown = grow(ground, group, share=share)
+        grown = grow(inputs, group, share=share)
         if len(grown.accounts) >= min_accounts and 2 * grown.linked >= min_accounts:
             found.append(grown)
     return [
@@ -108,15 +105,15 @@ def infrastructure_groups(
     ]
 
 
-def _is_part(use: Use, column: Ints, groups: list[Grown]) -> bool:
-    """Whether nearly all accounts of a single column are in one of some groups: it would grow to much the same."""
-    users = use.has[:, column].tocoo().row
+def _is_part(use: Use, feature: Ints, groups: list[GrownGroup]) -> bool:
+    """Whether nearly all accounts of a single feature are in one of some groups: it would grow to much the same."""
+    users = use.has[:, feature].tocoo().row
     return any(np.isin(users, one.accounts).mean() >= NEARLY_ALL for one in groups)
 
 
-def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:
+def _distinct(groups: list[GrownGroup], *, min_accounts: int) -> list[GrownGroup]:
     """The groups without the accounts of those linked more closely, unless half of their accounts would be lost."""
-    kept: list[Grown] = []
+    kept: list[GrownGroup] = []
     taken = np.empty(0, np.int64)
     for one in sorted(groups, key=lambda g: (-g.excess, g.accounts.tolist())):
         free = ~np.isin(one.accounts, taken)

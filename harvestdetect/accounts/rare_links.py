@@ -1,4 +1,4 @@
-"""Which accounts share rare values, or were opened almost together.
+"""Which accounts share rare values, or were created almost together.
 
 A pair of accounts counts by how many partners of that kind an account has by chance: those with which it shares a value
 that as few have. So a popular value weighs nothing, and any number of popular values besides lowers nothing, as in
@@ -17,14 +17,13 @@ import numpy as np
 from harvestdetect.accounts.id_links import NO_NUMBER, IdLinks
 from harvestdetect.corpus.account_fields import AccountField, AccountFields
 from harvestdetect.data import NO_TIME
-from harvestdetect.util.amounts import EXCEPTIONAL
-from harvestdetect.util.arrays import Bools, Floats, Ints, packed_pairs, ranges, unique
+from harvestdetect.util.arrays import Floats, Ints, packed_pairs, ranges, unique
 from harvestdetect.util.periods import DAY
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["PARTNERS", "Links", "births", "rare_links"]
+__all__ = ["PARTNERS", "Links", "rare_links"]
 
 PARTNERS: Final = 3.0
 """Two accounts are linked if by chance an account has at most so many partners with which it shares values as rare.
@@ -53,7 +52,7 @@ HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Pairs of accounts that share rare values or were opened almost together."""
+    """Pairs of accounts that share rare values or were created almost together."""
 
     accounts: int
     """The number of all accounts."""
@@ -73,36 +72,19 @@ class Links:
         return (half + half.T).tocsr()
 
 
-def births(created: Ints, first: Ints, counted: Bools) -> Ints:
-    """When each account that counts was opened: int64[a], seconds or NO_TIME.
-
-    Args:
-        created: int64[a], seconds or NO_TIME.
-        first: int64[a], the first prompt of each account, in seconds or NO_TIME. It stands for the sign-up where no
-            account has one, unless it is in the first tenth of the dump (``EXCEPTIONAL``): old accounts appear there.
-        counted: bool[a], one account of each organisation.
-    """
-    found = created
-    if not (created != NO_TIME).any() and (first != NO_TIME).any():
-        known = first[first != NO_TIME]
-        low, high = int(known.min()), int(known.max())
-        found = np.where(first - low >= EXCEPTIONAL * (high - low), first, NO_TIME)
-    return np.asarray(np.where(counted, found, NO_TIME))
-
-
-def rare_links(fields: AccountFields, born: Ints, ids: IdLinks | None = None) -> Links:
-    """The pairs of accounts that share rare values or were opened almost together.
+def rare_links(fields: AccountFields, created: Ints, ids: IdLinks | None = None) -> Links:
+    """The pairs of accounts that share rare values or were created almost together.
 
     The work is linear in the accounts: a value is looked at only if an account has few partners by values as rare.
 
     Args:
         fields: of the dump.
-        born: int64[a], seconds or NO_TIME, see :func:`births`.
+        created: int64[a], seconds or NO_TIME, see :func:`harvestdetect.corpus.creation_times.creation_times`.
         ids: what the ids of accounts have in common, if that is known.
     """
     count = fields.accounts
     used = {name: field for name, field in fields.fields.items() if name in KINDS} | ({} if ids is None else ids.fields)
-    close = [_opened_together(born)]
+    close = [_created_together(created)]
     if ids is not None:
         close.append(_adjacent(ids.number))
     by_value = [_sharing(field) for name, field in used.items() if name not in COARSE]
@@ -161,17 +143,17 @@ def _rarity(field: AccountField, accounts: int, first: Ints, second: Ints) -> Fl
     return np.asarray(both.max(axis=1).toarray(), np.float64).ravel()
 
 
-def _opened_together(born: Ints) -> tuple[Ints, Floats]:
-    """Packed pairs of accounts that were opened one after another, ascending, and the partners that chance gives.
+def _created_together(created: Ints) -> tuple[Ints, Floats]:
+    """Packed pairs of accounts that were created one after another, ascending, and the partners that chance gives.
 
     The rate of sign-ups is that of the time around, and follows the hours of the day. Sign-ups of one moment are
     compared with how many of the dump's sign-ups have a moment in common, for some dumps give only the day.
     """
-    known = np.flatnonzero(born != NO_TIME)
-    order = known[np.argsort(born[known], kind="stable")]
+    known = np.flatnonzero(created != NO_TIME)
+    order = known[np.argsort(created[known], kind="stable")]
     if len(order) < 2 * AROUND + 1:
         return np.empty(0, np.int64), np.empty(0)
-    moment = born[order]
+    moment = created[order]
     clock = _by_hours(moment)
     one, other, near = _following(clock, 1 / DAY)
     size = np.unique(moment, return_inverse=True, return_counts=True)

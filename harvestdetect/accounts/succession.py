@@ -17,6 +17,10 @@ that are not those of the template.
   their subjects in common are more alike than chance, but not as alike as that. Other pairs are not compared.
 * Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
   instead of dealing it. They are no pieces.
+* A piece of a chain must be linked to at least half of the pieces of the chain that it continues (``MOST``). A piece
+  that is like one of them by chance is not like the others.
+* Two linked pieces with at least half of the accounts of the smaller one in common are joined as well: a text and its
+  senders, for example, may both be found.
 
 Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain. Other
 groups may join a longer one (:mod:`harvestdetect.accounts.chain_growth`).
@@ -30,7 +34,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from harvestdetect.accounts import overlaps
-from harvestdetect.accounts.chain_growth import Compared, Grown, grown
+from harvestdetect.accounts.chain_growth import ChainGroups, GrownChain, grown
 from harvestdetect.accounts.payloads import payloads_of
 from harvestdetect.accounts.pieces import Periods, Piece, periods_of
 from harvestdetect.corpus.by_prompt import PromptSegments
@@ -93,15 +97,16 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if not links:
         return []
     linked = unique(np.array(links, np.int64))
-    # a text and its senders, for example, may both be found
     same = shared.share(compared[linked], compared[linked]) >= MOST
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
-    among = Compared(groups=[groups[i] for i in compared], periods=periods.of(compared), payloads=payloads, dealt=dealt)
+    among = ChainGroups(
+        groups=[groups[i] for i in compared], periods=periods.of(compared), payloads=payloads, dealt=dealt
+    )
     found = _grown(_components(_without_drift(links, sizes)), among, corpus.prompts, a_day=sizes[0])
     return [chain._replace(pieces=compared[chain.pieces].tolist()) for chain in found]
 
 
-def _grown(cores: Sequence[list[int]], compared: Compared, prompts: Prompts, *, a_day: Floats) -> list[Chain]:
+def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, *, a_day: Floats) -> list[Chain]:
     """The chains of some components of links, with the groups that join those of three generations or more (``GROUP``).
 
     A component whose pieces all joined a longer chain is none.
@@ -117,7 +122,7 @@ def _grown(cores: Sequence[list[int]], compared: Compared, prompts: Prompts, *, 
     for core in sorted(cores, key=lambda core: (-periods.generations(core), core)):
         if any(set(core).issubset(chain.pieces) for chain in chains):
             continue
-        joined = Grown([], periods.generations(core))
+        joined = GrownChain([], periods.generations(core))
         if joined.generations >= GROUP:
             joined = grown(core, compared, prompts, most_a_day=SIZE_RATIO * float(np.median(a_day[core])))
         chains.append(Chain(sorted(core + joined.groups), joined.generations))

@@ -52,7 +52,7 @@ def form_campaigns(
         volume: int32[a], the number of prompts of each account.
         total_prompts: the sum of ``volume``; None means that it is computed.
     """
-    sent = [_sent(group, account) for group in groups]
+    sent = [_group_prompts(group, account) for group in groups]
     posterior = membership(
         [one.hits for one in sent],
         [volume[one.accounts] for one in sent],
@@ -67,7 +67,7 @@ def form_campaigns(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
+class _GroupPrompts:
     """The prompts of a group of clusters, and who sent them."""
 
     prompts: Ints32
@@ -82,14 +82,14 @@ class _Sent:
     """int32[a]: the number of clusters that each account sent."""
 
 
-def _sent(group: ClusterGroup, account: Ints32) -> _Sent:
+def _group_prompts(group: ClusterGroup, account: Ints32) -> _GroupPrompts:
     """The prompts of a group of clusters, and who sent them."""
     prompts = np.concatenate([group.prompts[c] for c in group.clusters])
     cluster = np.repeat(np.array(group.clusters, np.int32), [len(group.prompts[c]) for c in group.clusters])
     order = np.argsort(prompts, kind="stable")
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
-    return _Sent(
+    return _GroupPrompts(
         prompts=prompts.astype(np.int32),
         cluster=cluster,
         accounts=accounts.astype(np.int32),
@@ -100,7 +100,7 @@ def _sent(group: ClusterGroup, account: Ints32) -> _Sent:
 
 def _formed(
     group: ClusterGroup,
-    sent: _Sent,
+    sent: _GroupPrompts,
     posterior: Floats,
     links: Sequence[Link],
     *,

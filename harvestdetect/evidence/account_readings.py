@@ -16,13 +16,21 @@ import numpy as np
 
 from harvestdetect.accounts.kin import NearestAccounts
 from harvestdetect.data import NO_TIME, Campaign
-from harvestdetect.evidence.account_ground import HEARD, AccountGround, Sent, evenly, gap_bin, sent_of, units
+from harvestdetect.evidence.account_data import (
+    HEARD,
+    AccountData,
+    AccountPrompts,
+    account_prompts,
+    evenly,
+    gap_bin,
+    units,
+)
 from harvestdetect.evidence.tempo import SESSION
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints
 from harvestdetect.util.periods import DAY
 
-__all__ = ["READINGS", "AccountReading", "account_readings"]
+__all__ = ["ACCOUNT_READINGS", "AccountReading", "account_readings"]
 
 IDENTITY: Final = ("network", "asn", "user_agent", "email_domain", "payment", "api_key")
 """Fields whose values are compared with those of the other accounts."""
@@ -40,7 +48,7 @@ class AccountReading:
 
     id: str
     """The key in files; it never changes."""
-    take: Callable[[Sent, AccountGround], Floats]
+    take: Callable[[AccountPrompts, AccountData], Floats]
     """float64[m], higher for members; NaN where nothing is known."""
     member: str
     """What a high value means, as a clause."""
@@ -48,29 +56,29 @@ class AccountReading:
     """What a low value means, as a clause."""
 
 
-def account_readings(campaign: Campaign, weight: Floats, ground: AccountGround) -> Floats:
+def account_readings(campaign: Campaign, weight: Floats, data: AccountData) -> Floats:
     """All readings of the accounts of a candidate.
 
     Args:
         campaign: the candidate, of m accounts.
         weight: float64[m], 0 to 1: how surely each is a member.
-        ground: of the scan.
+        data: of the scan.
 
     Returns:
         float64[m, readings]; NaN where nothing is known.
     """
-    sent = sent_of(campaign, weight, ground)
-    return np.stack([reading.take(sent, ground) for reading in READINGS], axis=1)
+    sent = account_prompts(campaign, weight, data)
+    return np.stack([reading.take(sent, data) for reading in ACCOUNT_READINGS], axis=1)
 
 
 # ---------------------------------------------------------------- comparing with the others
 
 
-def _nothing(sent: Sent) -> Floats:
+def _nothing(sent: AccountPrompts) -> Floats:
     return np.full(len(sent.accounts), np.nan)
 
 
-def _beyond_usual(values: Floats, sent: Sent) -> Floats:
+def _beyond_usual(values: Floats, sent: AccountPrompts) -> Floats:
     """The values less the weighted median of the known ones."""
     known = np.isfinite(values)
     if not known.any():
@@ -81,7 +89,7 @@ def _beyond_usual(values: Floats, sent: Sent) -> Floats:
     return np.asarray(values - values[known][middle])
 
 
-def _times_like(place: Ints, member: Ints, usual: Floats, sent: Sent) -> Floats:
+def _times_like(place: Ints, member: Ints, usual: Floats, sent: AccountPrompts) -> Floats:
     """How much better the times of the others predict those of an account than the times of the dump do.
 
     Args:
@@ -128,7 +136,7 @@ def _with_others(own: Floats, others: Floats, weight: Floats) -> Floats:
 # ---------------------------------------------------------------- what it sent
 
 
-def _own_subject(sent: Sent, ground: AccountGround) -> Floats:
+def _own_subject(sent: AccountPrompts, data: AccountData) -> Floats:
     """How much more alike two requests of the account are than one of it and one of another, in standard deviations.
 
     What campaigns deal from one list is no more alike within an account; developers have data of their own.
@@ -144,7 +152,7 @@ def _own_subject(sent: Sent, ground: AccountGround) -> Floats:
     return np.asarray(-_beyond_usual(beyond, sent) / spread)
 
 
-def _other_traffic(sent: Sent, ground: AccountGround) -> Floats:
+def _other_traffic(sent: AccountPrompts, data: AccountData) -> Floats:
     """How much less its requests in the candidate are like its own other requests than like those of other accounts."""
     count = len(sent.accounts)
     chosen = evenly(sent.other_member)
@@ -152,7 +160,7 @@ def _other_traffic(sent: Sent, ground: AccountGround) -> Floats:
     number = np.bincount(member, minlength=count)
     if not len(rows):
         return _nothing(sent)
-    vectors = np.asarray(ground.vectors[rows], np.float32)
+    vectors = np.asarray(data.vectors[rows], np.float32)
     other = _means(units(vectors - vectors.mean(axis=0)), member, count)
     inside = _means(sent.units, sent.whose, count)
     has = (number > 0).astype(np.float64)
@@ -161,34 +169,34 @@ def _other_traffic(sent: Sent, ground: AccountGround) -> Floats:
     return np.where((number > 0) & (has.sum() > 1), -beyond * np.sqrt(pairs / (pairs + HEARD)), np.nan)
 
 
-def _wording(sent: Sent, ground: AccountGround) -> Floats:
+def _wording(sent: AccountPrompts, data: AccountData) -> Floats:
     """How much more its requests are like those of the others than is usual in the candidate."""
     mean = _means(sent.plain, sent.whose, len(sent.accounts))
     alike = _beyond_usual(_with_others(mean, mean, sent.weight), sent)
     return np.asarray(alike * sent.different / (sent.different + MIN_SAMPLE))
 
 
-def _subject(sent: Sent, ground: AccountGround) -> Floats:
+def _subject(sent: AccountPrompts, data: AccountData) -> Floats:
     """The same for what its requests have beyond the template."""
     mean = _means(sent.units, sent.whose, len(sent.accounts))
     return _beyond_usual(_with_others(mean, mean, sent.weight), sent)
 
 
-def _number(sent: Sent, ground: AccountGround) -> Floats:
+def _number(sent: AccountPrompts, data: AccountData) -> Floats:
     """How far its number of requests in the candidate is from the usual one, on a logarithmic scale."""
     return np.asarray(-np.abs(_beyond_usual(np.log2(sent.number + 0.5), sent)))
 
 
-def _share(sent: Sent, ground: AccountGround) -> Floats:
+def _share(sent: AccountPrompts, data: AccountData) -> Floats:
     """How far the odds of a request to be in the candidate are from the usual ones, on a logarithmic scale."""
-    besides = np.maximum(ground.volume[sent.accounts] - sent.number, 0)
+    besides = np.maximum(data.volume[sent.accounts] - sent.number, 0)
     return np.asarray(-np.abs(_beyond_usual(np.log2((sent.number + 0.5) / (besides + 0.5)), sent)))
 
 
 # ---------------------------------------------------------------- who is near it
 
 
-def _near(nearest: NearestAccounts | None, sent: Sent) -> Floats:
+def _near(nearest: NearestAccounts | None, sent: AccountPrompts) -> Floats:
     """The share of its nearest accounts that are in the candidate, less the usual share; of its topics the highest."""
     if nearest is None:
         return _nothing(sent)
@@ -204,12 +212,12 @@ def _near(nearest: NearestAccounts | None, sent: Sent) -> Floats:
     return _beyond_usual(np.where(np.isfinite(found), found, np.nan), sent)
 
 
-def _linked(sent: Sent, ground: AccountGround) -> Floats:
+def _linked(sent: AccountPrompts, data: AccountData) -> Floats:
     """The share of the other accounts with which it shares rare values or a moment of sign-up, less the usual one."""
-    links = ground.kin.links
+    links = data.kin.links
     if links is None or not len(links.first):
         return _nothing(sent)
-    place = np.full(ground.accounts, -1)
+    place = np.full(data.accounts, -1)
     place[sent.accounts] = np.arange(len(sent.accounts))
     first, second = place[links.first], place[links.second]
     both = (first >= 0) & (second >= 0)
@@ -219,12 +227,12 @@ def _linked(sent: Sent, ground: AccountGround) -> Floats:
     return _beyond_usual(np.asarray(degree / max(float(weight.sum()), 1.0)), sent)
 
 
-def _values(sent: Sent, ground: AccountGround) -> Floats:
+def _values(sent: AccountPrompts, data: AccountData) -> Floats:
     """How much more common its values are among the others than in the dump, beyond what is usual in the candidate."""
     count, weight = len(sent.accounts), sent.weight
     total, any_known = np.zeros(count), np.zeros(count, bool)
     for name in IDENTITY:
-        field = ground.fields.fields.get(name)
+        field = data.fields.fields.get(name)
         if field is None:
             continue
         who, value = field.of(sent.accounts)
@@ -244,14 +252,14 @@ def _values(sent: Sent, ground: AccountGround) -> Floats:
     return np.where(any_known, total, np.nan)
 
 
-def _opened(sent: Sent, ground: AccountGround) -> Floats:
-    """How many more of the others than of all accounts were opened at about the same time, beyond what is usual."""
-    born = ground.born[sent.accounts]
-    known = born != NO_TIME
+def _created(sent: AccountPrompts, data: AccountData) -> Floats:
+    """How many more of the others than of all accounts were created at about the same time, beyond what is usual."""
+    created = data.created[sent.accounts]
+    known = created != NO_TIME
     if known.sum() < 2:
         return _nothing(sent)
-    every = np.sort(ground.born[ground.born != NO_TIME])
-    mine, weight = born[known], sent.weight[known]
+    every = np.sort(data.created[data.created != NO_TIME])
+    mine, weight = created[known], sent.weight[known]
     order = np.argsort(mine, kind="stable")
     sums = np.concatenate(([0.0], np.cumsum(weight[order])))
     low, high = _around(mine[order], mine)
@@ -272,37 +280,37 @@ def _around(ascending: Ints, moment: Ints) -> tuple[Ints, Ints]:
 # ---------------------------------------------------------------- when it sent
 
 
-def _timed(sent: Sent, ground: AccountGround) -> tuple[Ints, Ints]:
+def _timed(sent: AccountPrompts, data: AccountData) -> tuple[Ints, Ints]:
     """The known times of the requests in the candidate, and whose they are."""
-    time = ground.time[sent.prompts]
+    time = data.time[sent.prompts]
     known = time != NO_TIME
     return time[known], sent.member[known]
 
 
-def _days(sent: Sent, ground: AccountGround) -> Floats:
+def _days(sent: AccountPrompts, data: AccountData) -> Floats:
     """Whether it was active when the others were, beyond what is usual in the candidate."""
-    time, member = _timed(sent, ground)
-    return _beyond_usual(_times_like(ground.period_of(time), member, ground.usual_periods, sent), sent)
+    time, member = _timed(sent, data)
+    return _beyond_usual(_times_like(data.period_of(time), member, data.usual_periods, sent), sent)
 
 
-def _pace(sent: Sent, ground: AccountGround) -> Floats:
+def _pace(sent: AccountPrompts, data: AccountData) -> Floats:
     """Whether the times between its requests are those of the others, beyond what is usual in the candidate."""
-    time, member = _timed(sent, ground)
+    time, member = _timed(sent, data)
     same = np.diff(member) == 0
     gaps = np.diff(time)[same]
-    return _beyond_usual(_times_like(gap_bin(gaps), member[1:][same], ground.usual_gaps, sent), sent)
+    return _beyond_usual(_times_like(gap_bin(gaps), member[1:][same], data.usual_gaps, sent), sent)
 
 
-def _apart(sent: Sent, ground: AccountGround) -> Floats:
+def _apart(sent: AccountPrompts, data: AccountData) -> Floats:
     """Whether it sends its requests of the candidate apart from its others: minus the share within half an hour."""
-    time, member = _timed(sent, ground)
-    other = ground.time[sent.others]
+    time, member = _timed(sent, data)
+    other = data.time[sent.others]
     known = other != NO_TIME
     if not len(time) or not known.any():
         return _nothing(sent)
-    scale = int(max(time.max(), other[known].max())) - ground.began + 2 * SESSION
-    there = np.sort(sent.other_member[known] * scale + (other[known] - ground.began))
-    here = member * scale + (time - ground.began)
+    scale = int(max(time.max(), other[known].max())) - data.began + 2 * SESSION
+    there = np.sort(sent.other_member[known] * scale + (other[known] - data.began))
+    here = member * scale + (time - data.began)
     after = np.searchsorted(there, here)
     close: Bools = np.zeros(len(here), bool)
     for place in (after - 1, after):
@@ -314,7 +322,7 @@ def _apart(sent: Sent, ground: AccountGround) -> Floats:
     return np.where(has, -np.bincount(member, close, minlength=count) / np.maximum(number, 1), np.nan)
 
 
-READINGS: Final[tuple[AccountReading, ...]] = (
+ACCOUNT_READINGS: Final[tuple[AccountReading, ...]] = (
     AccountReading(
         id="own_subject",
         take=_own_subject,
@@ -353,13 +361,13 @@ READINGS: Final[tuple[AccountReading, ...]] = (
     ),
     AccountReading(
         id="nearest",
-        take=lambda sent, ground: _near(ground.kin.whole, sent),
+        take=lambda sent, data: _near(data.kin.whole, sent),
         member="the accounts most like it in all that they send are in the campaign",
         innocent="the accounts most like it in all that they send are not in the campaign",
     ),
     AccountReading(
         id="nearest_topic",
-        take=lambda sent, ground: _near(ground.kin.topics, sent),
+        take=lambda sent, data: _near(data.kin.topics, sent),
         member="the accounts most like it in one topic are in the campaign",
         innocent="the accounts most like it in any topic are not in the campaign",
     ),
@@ -377,7 +385,7 @@ READINGS: Final[tuple[AccountReading, ...]] = (
     ),
     AccountReading(
         id="opened",
-        take=_opened,
+        take=_created,
         member="it was opened when others were",
         innocent="it was opened when no others were",
     ),

@@ -54,18 +54,18 @@ GLANCE_P: Final = 0.1
 def take_rigid_wording(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's most rigid template."""
     rigid = max(candidate.descriptions, key=lambda d: d.fixed)
-    return rigid_wording(rigid.fixed, rigid.rigidity, context.reference.fixed)
+    return rigid_wording(rigid.fixed, rigid.rigidity, context.comparison.fixed)
 
 
 def take_shared_wording(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the cluster whose texts share the most words."""
-    return shared_wording(max(d.shared - d.backwards for d in candidate.descriptions), context.reference.shared)
+    return shared_wording(max(d.shared - d.backwards for d in candidate.descriptions), context.comparison.shared)
 
 
 def take_density(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's segments that have neighbours from other accounts."""
     near = context.scan.core[some_of(candidate.segments)]
-    return density(near[np.isfinite(near)].astype(np.float64), context.reference.distances)
+    return density(near[np.isfinite(near)].astype(np.float64), context.comparison.distances)
 
 
 def take_slot_sweep(candidate: CandidateData, context: MeasureContext) -> Observation | None:
@@ -175,13 +175,13 @@ def _rigid_templates(candidate: CandidateData) -> int:
 
 def take_block_density(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's clusters and members."""
-    campaign, reference = candidate.trimmed, context.reference
+    campaign, comparison = candidate.trimmed, context.comparison
     return block_density(
         context.scan.corpus.prompts.account[campaign.prompts],
         _places(candidate),
-        popularity=reference.users[campaign.clusters],
-        share=reference.cluster_share[campaign.clusters],
-        sent=reference.sent[campaign.accounts],
+        popularity=comparison.users[campaign.clusters],
+        share=comparison.cluster_share[campaign.clusters],
+        sent=comparison.sent[campaign.accounts],
         strays=campaign.stray_hits,
         seed=candidate.seed,
     )
@@ -196,7 +196,7 @@ def take_cohort_coverage(candidate: CandidateData, context: MeasureContext) -> O
     """Of the members and the accounts first seen when they were."""
     campaign = candidate.trimmed
     return cohort_coverage(
-        context.reference.joined, campaign.accounts, outside=len(campaign.outside), seed=candidate.seed
+        context.comparison.first_seen, campaign.accounts, outside=len(campaign.outside), seed=candidate.seed
     )
 
 

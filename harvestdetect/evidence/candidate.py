@@ -17,11 +17,11 @@ from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
-from harvestdetect.evidence.cohort import Joined
+from harvestdetect.evidence.cohort import FirstSeen
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
-from harvestdetect.evidence.sign_ups import Opened
+from harvestdetect.evidence.sign_ups import Creations
 from harvestdetect.evidence.starts import ActiveDays
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
 from harvestdetect.evidence.work_list import WorkList, compare_likeness
@@ -29,7 +29,7 @@ from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.amounts import EXCEPTIONAL
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
-__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of", "timed_of"]
+__all__ = ["CandidateData", "Comparison", "MeasureContext", "ScanData", "look_closer", "observe", "some_of", "timed_of"]
 
 
 READ_AMONG: Final = 4_000
@@ -68,8 +68,8 @@ class ScanData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """Other accounts and texts, for comparison."""
+class Comparison:
+    """What candidates are compared with: other accounts and texts."""
 
     pool: Pool
     timed_pool: Pool | None
@@ -81,8 +81,8 @@ class Reference:
     """int64[c]: accounts with prompts in each cluster."""
     cluster_share: Floats
     """float64[c]: the share of all requests that each cluster has."""
-    joined: Joined
-    opened: Opened
+    first_seen: FirstSeen
+    creations: Creations
     fields: AccountFields
     prototypes: Prototypes
     ordinary: Ordinary
@@ -104,7 +104,7 @@ class MeasureContext:
     """The input of every measure besides the candidate."""
 
     scan: ScanData
-    reference: Reference
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +164,12 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         context: of the scan.
         seed: of every draw.
     """
-    scan, reference = context.scan, context.reference
+    scan, comparison = context.scan, context.comparison
     prompts = scan.corpus.prompts
     trimmed = _trimmed(campaign, account=prompts.account)
     descriptions = [scan.described[int(c)] for c in trimmed.clusters]
     segments = [scan.assigned[int(c)].cluster.segments for c in trimmed.clusters]
-    pool = reference.pool.without(campaign.accounts)
+    pool = comparison.pool.without(campaign.accounts)
     groups = draw_groups(pool, trimmed.prompts, prompts.account, seed=seed)
     return CandidateData(
         whole=campaign,
@@ -185,7 +185,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         groups=groups,
         timed=timed_of(groups, trimmed.prompts, prompts.time, context, seed=seed),
         work_list=None if groups is None else compare_likeness(groups, scan.vectors),
-        sharing=sharing_of(reference.fields, trimmed.accounts),
+        sharing=sharing_of(comparison.fields, trimmed.accounts),
         seed=seed,
     )
 
@@ -205,7 +205,7 @@ def timed_of(
     Returns:
         None if fewer than half of the candidate's prompts have a time, or too few do.
     """
-    pool = context.reference.timed_pool
+    pool = context.comparison.timed_pool
     if pool is not None and groups is not None:
         known = time[sent] != NO_TIME
         if 2 * known.sum() < len(known):
@@ -223,7 +223,7 @@ def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateD
     )
     targets = targets_of(
         texts,
-        context.reference.prototypes,
+        context.comparison.prototypes,
         fixed=[" ".join(filter(None, d.words)) for d in candidate.descriptions],
     )
     return replace(candidate, targets=targets)

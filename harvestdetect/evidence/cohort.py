@@ -14,7 +14,7 @@ from harvestdetect.util.arrays import AnyInts, Ints, Ints32
 from harvestdetect.util.periods import DAY
 from harvestdetect.util.tails import hypergeometric_tail
 
-__all__ = ["Joined", "cohort_coverage", "joined_when"]
+__all__ = ["FirstSeen", "cohort_coverage", "first_seen_of"]
 
 
 COUNTED: Final = 1 << 22
@@ -22,7 +22,7 @@ COUNTED: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class FirstSeen:
     """When the accounts of a dump were first seen, to be counted by time and volume."""
 
     first: Ints
@@ -54,7 +54,7 @@ class Joined:
         return max(found[1] - found[0], 0)
 
 
-def joined_when(first: Ints, volume: AnyInts) -> Joined:
+def first_seen_of(first: Ints, volume: AnyInts) -> FirstSeen:
     """When the accounts of a dump were first seen.
 
     Args:
@@ -71,7 +71,7 @@ def joined_when(first: Ints, volume: AnyInts) -> Joined:
     )
     up_to = np.zeros((rows + 1, len(volumes) + 1), np.int32)
     up_to[1:] = counts.reshape(rows, -1).cumsum(axis=0).cumsum(axis=1)
-    return Joined(
+    return FirstSeen(
         first=first,
         volume=volume,
         time=first[dated],
@@ -82,16 +82,16 @@ def joined_when(first: Ints, volume: AnyInts) -> Joined:
     )
 
 
-def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int) -> Observation | None:
-    """Whether accounts that joined when the members did are members more often than accounts of any other time.
+def cohort_coverage(seen: FirstSeen, members: Ints32, *, outside: int, seed: int) -> Observation | None:
+    """Whether accounts first seen when the members were are members more often than accounts of any other time.
 
     Half of the members, drawn at random, set the window of time and of volume; the other half is counted. If all
     members did both, the window would fit them by construction. The window leaves out
-    :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of the half that sets it, at either end. If members joined
-    when other accounts do, the number of them within the window is hypergeometric among accounts of comparable volume.
+    :data:`~harvestdetect.util.amounts.EXCEPTIONAL` of the half that sets it, at either end. If members come when
+    other accounts do, the number of them within the window is hypergeometric among accounts of comparable volume.
 
     Args:
-        joined: when all accounts of the dump were first seen.
+        seen: when all accounts of the dump were first seen.
         members: int32[a], ascending.
         outside: accounts that sent the candidate's texts and were not taken as members.
         seed: of the draw.
@@ -99,7 +99,7 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
     Returns:
         None where fewer than :data:`~harvestdetect.util.amounts.MIN_SAMPLE` members of either half have a time.
     """
-    first, volume = joined.first, joined.volume
+    first, volume = seen.first, seen.volume
     own = members[first[members] != NO_TIME]
     if len(own) < 2 * MIN_SAMPLE:
         return None
@@ -112,7 +112,7 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
         comparable = accounts[(volume[accounts] >= least) & (volume[accounts] <= most)]
         return len(comparable), int(((first[comparable] >= low) & (first[comparable] <= high)).sum())
 
-    every, cohort = joined.count(least, most), joined.count(least, most, low, high)
+    every, cohort = seen.count(least, most), seen.count(least, most, low, high)
     (set_all, set_within), (counted_all, counted) = members_of(set_by), members_of(counted_by)
     p_value = hypergeometric_tail(counted, total=every - set_all, marked=counted_all, drawn=cohort - set_within)
     within, senders = set_within + counted, len(members) + outside

@@ -74,7 +74,7 @@ def _infrastructure(id_: str, field: str, label: str, *, clause: str = "") -> Me
     """The measure of values shared in one field."""
 
     def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
-        return shared_value(field, context.reference.fields, candidate.sharing, candidate.trimmed.accounts)
+        return shared_value(field, context.comparison.fields, candidate.sharing, candidate.trimmed.accounts)
 
     return Measure(
         id=id_, family="infrastructure", label=label, tail="high", take=take, clause=clause,
@@ -92,7 +92,7 @@ def _target(name: str) -> Measure:
     """The measure of one capability target of ``intent.toml``."""
 
     def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
-        return target_margin(name, candidate.targets, context.reference.ordinary)
+        return target_margin(name, candidate.targets, context.comparison.ordinary)
 
     return Measure(
         id=target_id(name), family="intent", label=f"target: {name}", tail="high",
@@ -189,7 +189,7 @@ _TIME: Final = (
     Measure(
         id="common_start", family="time", label="common start", tail="low",
         take=lambda c, x: common_start(
-            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active.without(c.whole.accounts),
+            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.comparison.active.without(c.whole.accounts),
             seed=c.seed,
         ),
         clause="they started together", min_data=_TIMES, source=_OWN,
@@ -227,7 +227,7 @@ _TIME: Final = (
     ),
     Measure(
         id="sign_up_cohort", family="time", label="sign-up cohort", tail="high",
-        take=lambda c, x: sign_up_cohort(x.reference.opened, c.trimmed.accounts, seed=c.seed),
+        take=lambda c, x: sign_up_cohort(x.comparison.creations, c.trimmed.accounts, seed=c.seed),
         clause="they signed up together", min_data=_OPENED, source=_OWN,
     ),
     Measure(
@@ -242,7 +242,7 @@ _TIME: Final = (
     ),
     Measure(
         id="sign_up_gap", family="time", label="sign-up gap", tail="low",
-        closer_look=True, take=lambda c, x: sign_up_gap(x.reference.opened, c.trimmed.accounts, seed=c.seed),
+        closer_look=True, take=lambda c, x: sign_up_gap(x.comparison.creations, c.trimmed.accounts, seed=c.seed),
         min_data=f"half of the members opened within the dump; {_OPENED}", source=_OWN,
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What chance gives: matched groups of other accounts, and p-values from draws.
 
 A candidate is compared with groups of other accounts, as many accounts with as many prompts each. They are outside
-every candidate, unless most accounts are in candidates (:mod:`harvestdetect.evidence.reference`). Such a group keeps
+every candidate, unless most accounts are in candidates (:mod:`harvestdetect.evidence.comparison`). Such a group keeps
 what people do (sessions, days, habits, own topics), which a shuffle would destroy.
 
 Most candidates are innocent and lie in the middle of the null, which a few dozen draws show. So draws are made in steps

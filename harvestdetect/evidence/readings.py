@@ -85,7 +85,7 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
     If its prompts were dealt to the accounts by volume, so many accounts would have one, and they would be so much
     busier than others. The root of the squared deviations from both is 0 for a popular phrase.
     """
-    volume, accounts = inputs.context.reference.volumes
+    volume, accounts = inputs.context.comparison.volumes
     campaign = inputs.candidate.trimmed
     if not len(volume) or not len(campaign.prompts):
         return None
@@ -93,7 +93,7 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
     share = np.minimum(volume / float((volume * accounts).sum()), 1 - 1e-12)
     chance = -np.expm1(len(campaign.prompts) * np.log1p(-share)) * accounts
     more = _logs(len(campaign.accounts) / float(chance.sum()))
-    own = inputs.context.reference.sent[campaign.accounts].astype(np.float64)
+    own = inputs.context.comparison.sent[campaign.accounts].astype(np.float64)
     busier = float(np.log2(np.maximum(own, 1)).mean()) - float((np.log2(volume) * chance).sum() / chance.sum())
     return float(np.hypot(more, busier))
 
@@ -105,7 +105,7 @@ def _uneven_share(inputs: ReadingInputs) -> float | None:
     account with one or two requests is uneven by chance.
     """
     campaign = inputs.candidate.trimmed
-    sent = inputs.context.reference.sent[campaign.accounts]
+    sent = inputs.context.comparison.sent[campaign.accounts]
     if not len(sent):
         return None
     usual = len(campaign.prompts) / max(int(sent.sum()), 1)
@@ -241,7 +241,7 @@ def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:
 
 def _days(inputs: ReadingInputs) -> float | None:
     """Days from first to last prompt over those of the dump, as a logarithm of 2; the exceptional ends left out."""
-    own, period = inputs.explained.days, inputs.context.reference.period
+    own, period = inputs.explained.days, inputs.context.comparison.period
     if own is None or period is None:
         return None
     return min(_logs((own + 1) / ((period[1] - period[0]) / DAY + 1)), 0.0)

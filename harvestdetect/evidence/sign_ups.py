@@ -1,4 +1,4 @@
-"""When the accounts were opened and first used, against other accounts of the same time."""
+"""When the accounts were created and first used, against other accounts of the same time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.corpus.sign_ups import SignUps
+from harvestdetect.corpus.creation_times import AccountTimes
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
 from harvestdetect.evidence.least_data import MIN_COMPARED
@@ -18,7 +18,7 @@ from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread
 from harvestdetect.util.periods import DAY, HOUR
 
-__all__ = ["Opened", "opened_when", "sign_up_cohort", "sign_up_gap"]
+__all__ = ["Creations", "creations_of", "sign_up_cohort", "sign_up_gap"]
 
 
 MATCHED: Final = 3
@@ -28,10 +28,10 @@ all times. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """When accounts were opened, with the other accounts sorted for looking up those near in time."""
+class Creations:
+    """When accounts were created, with the other accounts sorted for looking up those near in time."""
 
-    of: SignUps
+    times: AccountTimes
     seen_from: int | None
     """First prompt of the dump; None where no prompt has a time."""
     by_first: Ints
@@ -39,65 +39,65 @@ class Opened:
     first: Ints
     """int64[b]: the first prompt of each of ``by_first``, in seconds."""
     by_created: Ints
-    """int64[c]: those of ``by_first`` that were opened within the dump, ordered by their creation."""
+    """int64[c]: those of ``by_first`` that were created within the dump, ordered by their creation."""
     created: Ints
     """int64[c]: the creation of each of ``by_created``, in seconds."""
 
     def fresh(self, accounts: AnyInts) -> Bools:
-        """Which accounts were opened within the dump: only they show their first prompt."""
+        """Which accounts were created within the dump: only they show their first prompt."""
         if self.seen_from is None:
             return np.zeros(len(accounts), bool)
-        created, first = self.of.created[accounts], self.of.first[accounts]
+        created, first = self.times.created[accounts], self.times.first[accounts]
         return np.asarray((created >= self.seen_from) & (first >= created))
 
 
-def opened_when(of: SignUps, others: Bools) -> Opened:
+def creations_of(times: AccountTimes, others: Bools) -> Creations:
     """What sign-ups are compared with, computed once for all candidates.
 
     Args:
-        of: all accounts.
+        times: of all accounts.
         others: bool[accounts], those to compare with: outside every candidate.
     """
-    free = np.flatnonzero(others & (of.created != NO_TIME))
-    seen = of.first[of.first != NO_TIME]
-    by_first = free[np.argsort(of.first[free], kind="stable")]
-    found = Opened(
-        of=of,
+    free = np.flatnonzero(others & (times.created != NO_TIME))
+    seen = times.first[times.first != NO_TIME]
+    by_first = free[np.argsort(times.first[free], kind="stable")]
+    found = Creations(
+        times=times,
         seen_from=int(seen.min()) if len(seen) else None,
         by_first=by_first,
-        first=of.first[by_first],
+        first=times.first[by_first],
         by_created=by_first[:0],
-        created=of.created[:0],
+        created=times.created[:0],
     )
     new = free[found.fresh(free)]
-    new = new[np.argsort(of.created[new], kind="stable")]
-    return replace(found, by_created=new, created=of.created[new])
+    new = new[np.argsort(times.created[new], kind="stable")]
+    return replace(found, by_created=new, created=times.created[new])
 
 
-def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation | None:
-    """Whether the members were opened on the same days.
+def sign_up_cohort(creations: Creations, members: Ints32, *, seed: int) -> Observation | None:
+    """Whether the members were created on the same days.
 
     A member is compared with accounts that were first seen at about the same time, so that a wave of newcomers to the
     whole service is no evidence. Accounts without a creation are left out of both sides.
 
     Args:
-        opened: all accounts, and which of them to compare with; no member is one of these.
+        creations: all accounts, and which of them to compare with; no member is one of these.
         members: int32[a], ascending.
         seed: of the draws.
 
     Returns:
         None where most members, or too many other accounts, lack a creation.
     """
-    created = opened.of.created
-    own = _with_creation(opened, members)
-    if not len(own) or len(opened.first) < MATCHED * MIN_COMPARED:
+    created = creations.times.created
+    own = _with_creation(creations, members)
+    if not len(own) or len(creations.first) < MATCHED * MIN_COMPARED:
         return None
     chosen = own[spread(len(own), nulls.MAX_MEMBERS)]
     rng = np.random.default_rng(seed)
-    near = _near(opened.of.first[chosen], opened.first)
+    near = _near(creations.times.first[chosen], creations.first)
     value = float(_same_day(created[chosen][None])[0])
     null = draw_until_settled(
-        value, lambda low, high: _same_day(created[opened.by_first[_matched(near, high - low, rng)]])
+        value, lambda low, high: _same_day(created[creations.by_first[_matched(near, high - low, rng)]])
     )
     busiest = np.sort(np.unique(created[own] // DAY, return_counts=True)[1])[-3:].sum()
     return compared(
@@ -112,36 +112,36 @@ def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation
     )
 
 
-def sign_up_gap(opened: Opened, members: Ints32, *, seed: int) -> Observation | None:
+def sign_up_gap(creations: Creations, members: Ints32, *, seed: int) -> Observation | None:
     """Whether the members were put to use after the same time from their sign-up on.
 
-    Only accounts opened within the dump show their first prompt. They are compared with others opened at about the same
-    time.
+    Only accounts created within the dump show their first prompt. They are compared with others created at about the
+    same time.
 
     Args:
-        opened: all accounts, and which of them to compare with; no member is one of these.
+        creations: all accounts, and which of them to compare with; no member is one of these.
         members: int32[a], ascending.
         seed: of the draws.
 
     Returns:
-        None where most members lack a creation or were opened before the dump, or too few others were opened within.
+        None where most members lack a creation or were created before the dump, or too few others were created within.
     """
-    of = opened.of
-    own = _with_creation(opened, members)
-    newly = own[opened.fresh(own)]
-    if not len(own) or len(newly) < max(MIN_SAMPLE, len(own) / 2) or len(opened.created) < MATCHED * MIN_COMPARED:
+    times = creations.times
+    own = _with_creation(creations, members)
+    newly = own[creations.fresh(own)]
+    if not len(own) or len(newly) < max(MIN_SAMPLE, len(own) / 2) or len(creations.created) < MATCHED * MIN_COMPARED:
         return None
     chosen = newly[spread(len(newly), nulls.MAX_MEMBERS)]
-    near = _near(of.created[chosen], opened.created)
+    near = _near(times.created[chosen], creations.created)
     rng = np.random.default_rng(seed)
 
     def gap(accounts: AnyInts) -> Floats:
-        return np.asarray(np.log(of.first[accounts] - of.created[accounts] + 60.0))
+        return np.asarray(np.log(times.first[accounts] - times.created[accounts] + 60.0))
 
     value = float(_middle_half(gap(chosen)[None])[0])
     null = draw_until_settled(
         value,
-        lambda low, high: _middle_half(gap(opened.by_created[_matched(near, high - low, rng)])),
+        lambda low, high: _middle_half(gap(creations.by_created[_matched(near, high - low, rng)])),
         small=True,
     )
     usual = float(np.exp(np.median(gap(newly))) / HOUR)
@@ -158,9 +158,9 @@ def sign_up_gap(opened: Opened, members: Ints32, *, seed: int) -> Observation | 
     )
 
 
-def _with_creation(opened: Opened, members: Ints32) -> Ints32:
+def _with_creation(creations: Creations, members: Ints32) -> Ints32:
     """The members with a known creation; none where these are too few or less than half of the members."""
-    own: Ints32 = members[opened.of.created[members] != NO_TIME]
+    own: Ints32 = members[creations.times.created[members] != NO_TIME]
     return own[:0] if len(own) < MIN_SAMPLE or len(own) < len(members) / 2 else own
 
 
@@ -181,7 +181,7 @@ def _matched(near: tuple[Ints, Ints], draws: int, rng: np.random.Generator) -> I
 
 
 def _same_day(created: Ints) -> Floats:
-    """Share of pairs opened on one day: float64[g] of int64[g, m]."""
+    """Share of pairs created on one day: float64[g] of int64[g, m]."""
     g, m = created.shape
     day = np.sort(created // DAY, axis=1)
     new = np.ones((g, m), bool)

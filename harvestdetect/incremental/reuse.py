@@ -19,7 +19,7 @@ from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError
-from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.incremental.candidates import load_candidates, save_candidates
 from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
 from harvestdetect.incremental.folder import Folder
@@ -168,7 +168,7 @@ class _Reuse:
         return found
 
     def measure(
-        self, campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
+        self, campaigns: Sequence[Campaign], scan: ScanData, comparison: Comparison, context: Context
     ) -> list[MeasuredCandidate]:
         """Measures only candidates that have changed or are close to being findings."""
         settings = context.settings
@@ -176,14 +176,14 @@ class _Reuse:
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
             found = measure_candidates(
-                campaigns, scan, reference, seed=settings.seed, advance=advance, known=known, engine=context.engine
+                campaigns, scan, comparison, seed=settings.seed, advance=advance, known=known, engine=context.engine
             )
         far = self.scale.are_far(found)
         reused = {i for i in known if far[i]}
         if len(reused) < len(known):
             # Other candidates move the cut. Candidates that are now close to it are measured again.
             same = {i: candidate for i, candidate in enumerate(found) if i in reused or i not in known}
-            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, known=same)
+            found = measure_candidates(campaigns, scan, comparison, seed=settings.seed, known=same)
             far = self.scale.are_far(found)
         if reused:
             context.note(

@@ -15,7 +15,7 @@ from harvestdetect.corpus.known_templates import known as known_entry
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue, Verdict
 from harvestdetect.engines.engine import Engine, lots, map_in_order
 from harvestdetect.engines.sharing import Shared
-from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
+from harvestdetect.evidence.candidate import CandidateData, Comparison, MeasureContext, ScanData, look_closer, observe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
@@ -79,7 +79,7 @@ class MeasuredCandidate:
 def measure_candidates(
     campaigns: Sequence[Campaign],
     scan: ScanData,
-    reference: Reference,
+    comparison: Comparison,
     *,
     seed: int,
     advance: Callable[[int], None] = lambda count: None,
@@ -95,7 +95,7 @@ def measure_candidates(
     Args:
         campaigns: the candidates.
         scan: the data of the scan.
-        reference: other accounts and texts, for comparison.
+        comparison: other accounts and texts.
         seed: of every draw.
         advance: called with the number of candidates finished since the last call.
         known: by position, measures of an earlier scan that are reused.
@@ -103,7 +103,7 @@ def measure_candidates(
         explanations: the table of benign explanations to test.
         engine: measures many candidates, if the tables are those of the package; None: threads of this process do.
     """
-    context = MeasureContext(scan=scan, reference=reference)
+    context = MeasureContext(scan=scan, comparison=comparison)
     found: dict[int, MeasuredCandidate] = dict(known or {})
     advance(len(found))
     new = [i for i in range(len(campaigns)) if i not in found]
@@ -198,7 +198,7 @@ def _measured(
     if any(e.p_value <= SIGNIFICANT and e.family != "text" for e in found):
         candidate = look_closer(candidate, context)
         found += _taken([m for m in applicable if m.closer_look], candidate, context)
-    leave_out, fields = context.scan.leave_out, context.reference.fields
+    leave_out, fields = context.scan.leave_out, context.comparison.fields
     inputs = _inputs(candidate, context)
     return MeasuredCandidate(
         evidence=tuple(sorted((e for e in found if e.family not in leave_out), key=_place)),
@@ -248,6 +248,6 @@ def _inputs(candidate: CandidateData, context: MeasureContext) -> ExplanationInp
         several=candidate.several if candidate.whole.link_log_p < 0 else None,
         median_words=float(np.median(longest_part_words(scan.corpus, scan.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
-        shares=concentration(context.reference.fields, campaign.accounts),
+        shares=concentration(context.comparison.fields, campaign.accounts),
         known_as=None if entry is None else (entry.kind, entry.id),
     )

@@ -27,8 +27,8 @@ from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
 from harvestdetect.errors import InputError
-from harvestdetect.evidence.account_ground import AccountGround
-from harvestdetect.evidence.account_readings import READINGS, account_readings
+from harvestdetect.evidence.account_data import AccountData
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.util.arrays import Bools, Floats, Ints32
 
@@ -90,7 +90,7 @@ class MemberModel:
     """A fitted model of members and innocents of a candidate."""
 
     curves: tuple[Curve, ...]
-    """One for each of :data:`~harvestdetect.evidence.account_readings.READINGS`, in their order."""
+    """One for each of :data:`~harvestdetect.evidence.account_readings.ACCOUNT_READINGS`, in their order."""
     offset: float
     """Bits that every account has beside its readings."""
     prior: tuple[float, float]
@@ -163,15 +163,13 @@ class Memberships:
         own = -own if against else own
         order = np.argsort(-own, kind="stable")[:MOST_CLAUSES]
         return [
-            f"{READINGS[i].innocent if against else READINGS[i].member} ({-own[i] if against else own[i]:+.1f} bits)"
-            for i in order.tolist()
+            f"{reading.innocent if against else reading.member} ({-own[i] if against else own[i]:+.1f} bits)"
+            for i, reading in ((i, ACCOUNT_READINGS[i]) for i in order.tolist())
             if own[i] >= TOLD
         ]
 
 
-def with_members(
-    judged: Judged, ground: AccountGround, *, min_accounts: int
-) -> tuple[Judged, list[Memberships | None]]:
+def with_members(judged: Judged, data: AccountData, *, min_accounts: int) -> tuple[Judged, list[Memberships | None]]:
     """The candidates, of which findings have the membership of each account from its own evidence.
 
     An account of a finding with a membership below :data:`~harvestdetect.campaign.membership.MIN_MEMBERSHIP` goes to
@@ -181,7 +179,7 @@ def with_members(
 
     Args:
         judged: all candidates of a scan.
-        ground: of the scan.
+        data: of the scan.
         min_accounts: fewest accounts of a campaign.
 
     Returns:
@@ -193,19 +191,19 @@ def with_members(
     for i, judgement in enumerate(judged.judgements):
         if judgement.tier is None:
             continue
-        bits = bits_of(campaigns[i], ground, model)
+        bits = bits_of(campaigns[i], data, model)
         posterior = model.posterior(bits)
         stay: Bools = posterior >= MIN_MEMBERSHIP
         if stay.sum() < min_accounts or is_chain(campaigns[i]):
             stay = np.ones(len(stay), bool)
-        campaigns[i] = kept_members(replace(campaigns[i], membership=posterior), stay, account=ground.account)
+        campaigns[i] = kept_members(replace(campaigns[i], membership=posterior), stay, account=data.account)
         evidence[i] = Memberships(accounts=judged.campaigns[i].accounts, bits=bits, cut=model.cut)
     return replace(judged, campaigns=campaigns), evidence
 
 
-def bits_of(campaign: Campaign, ground: AccountGround, model: MemberModel) -> Floats:
+def bits_of(campaign: Campaign, data: AccountData, model: MemberModel) -> Floats:
     """The bits of each account and reading: float64[m, r]."""
-    return model.bits(account_readings(campaign, np.ones(len(campaign.accounts)), ground))
+    return model.bits(account_readings(campaign, np.ones(len(campaign.accounts)), data))
 
 
 # ---------------------------------------------------------------- the file
@@ -258,7 +256,7 @@ def _checked(table: Mapping[str, Any], name: str) -> MemberModel:
     """The model of a table whose digest is right."""
     curves = table.get("curves")
     if not isinstance(curves, list) or [c.get("id") if isinstance(c, dict) else None for c in curves] != [
-        reading.id for reading in READINGS
+        reading.id for reading in ACCOUNT_READINGS
     ]:
         raise _damaged(name, "its curves are not those of the readings")
     prior = _numbers(table.get("prior"), "prior", name)

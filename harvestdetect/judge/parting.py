@@ -16,8 +16,8 @@ import numpy as np
 from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
-from harvestdetect.evidence.account_ground import AccountGround, sent_of
-from harvestdetect.evidence.account_readings import READINGS, account_readings
+from harvestdetect.evidence.account_data import AccountData, account_prompts
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
 from harvestdetect.judge.members import MemberModel, mixture, shipped
 from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats
@@ -33,16 +33,16 @@ NEXT_TO_NO_WEIGHT: Final = 1e-3
 """Weight of an account that others are not compared with."""
 EVEN: Final = (1.0, 1.0)
 """Members and innocents that count as seen beforehand: a part may be as large as the rest."""
-OWN_SUBJECT: Final = [reading.id for reading in READINGS].index("own_subject")
+OWN_SUBJECT: Final = [reading.id for reading in ACCOUNT_READINGS].index("own_subject")
 """Place of the reading that comes first."""
 
 
-def parts_of(campaigns: Sequence[Campaign], ground: AccountGround, *, min_accounts: int) -> list[Campaign]:
+def parts_of(campaigns: Sequence[Campaign], data: AccountData, *, min_accounts: int) -> list[Campaign]:
     """The parts of candidates that hold two populations, at most one of each.
 
     Args:
         campaigns: the candidates.
-        ground: of the scan.
+        data: of the scan.
         min_accounts: fewest accounts of a campaign.
 
     Returns:
@@ -51,22 +51,22 @@ def parts_of(campaigns: Sequence[Campaign], ground: AccountGround, *, min_accoun
     found = []
     for campaign in campaigns:
         if len(campaign.accounts) >= 2 * min_accounts:
-            part = _part(campaign, ground, shipped(), least=min_accounts)
+            part = _part(campaign, data, shipped(), least=min_accounts)
             if part is not None:
-                found.append(kept_members(campaign, part, account=ground.account))
+                found.append(kept_members(campaign, part, account=data.account))
     return found
 
 
-def _part(campaign: Campaign, ground: AccountGround, model: MemberModel, *, least: int) -> Bools | None:
+def _part(campaign: Campaign, data: AccountData, model: MemberModel, *, least: int) -> Bools | None:
     """Which accounts are of one population: bool[m]; None where there is only one."""
     count = len(campaign.accounts)
-    own = READINGS[OWN_SUBJECT].take(sent_of(campaign, np.ones(count), ground), ground)
+    own = ACCOUNT_READINGS[OWN_SUBJECT].take(account_prompts(campaign, np.ones(count), data), data)
     bits = model.curves[OWN_SUBJECT].of(own)
     if (bits > 0).sum() < least or (bits < 0).sum() < EXCEPTIONAL * count:
         return None
     own = np.where(np.isfinite(own), own, np.nanmedian(own))
     seeds = np.maximum(own >= np.quantile(own, 1 - SEEDS), NEXT_TO_NO_WEIGHT)
-    total = model.offset + model.bits(account_readings(campaign, seeds, ground)).sum(axis=1)
+    total = model.offset + model.bits(account_readings(campaign, seeds, data)).sum(axis=1)
     posterior = mixture(total, EVEN)
     part: Bools = posterior >= MIN_MEMBERSHIP
     if not least <= part.sum() <= NEARLY_ALL * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:

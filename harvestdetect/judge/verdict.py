@@ -23,7 +23,7 @@ from harvestdetect.accounts.chains import is_chain, is_short_chain
 from harvestdetect.accounts.overlaps import overlaps
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
-from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.evidence.joining import Common, common_infrastructure, joining_evidence
 from harvestdetect.judge.calibration import Calibration
 from harvestdetect.judge.ledger import Ledger
@@ -73,7 +73,7 @@ def judge_candidates(
     campaigns: Sequence[Campaign],
     measured: Sequence[MeasuredCandidate],
     scan: ScanData,
-    reference: Reference,
+    comparison: Comparison,
     *,
     scale: Scale,
     settings: Settings,
@@ -84,11 +84,11 @@ def judge_candidates(
         campaigns: the candidates.
         measured: the measures of each.
         scan: the data of the scan.
-        reference: other accounts and texts, for comparison.
+        comparison: other accounts and texts.
         scale: how they are judged.
         settings: of the scan.
     """
-    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
+    bench = _Bench(scan=scan, comparison=comparison, scale=scale, settings=settings)
     campaigns, measured = _divide(list(campaigns), list(measured), bench)
     campaigns, measured = _merge(campaigns, measured, bench)
     measured = _by_strongest_part(campaigns, measured, bench)
@@ -105,7 +105,7 @@ def with_seeded(
     judged: Judged,
     chosen: Sequence[Campaign],
     scan: ScanData,
-    reference: Reference,
+    comparison: Comparison,
     *,
     scale: Scale,
     settings: Settings,
@@ -121,11 +121,11 @@ def with_seeded(
         judged: the other candidates.
         chosen: candidates with the way ``seed`` alone.
         scan: the data of the scan, with the clusters of these candidates.
-        reference: other accounts and texts, for comparison.
+        comparison: other accounts and texts.
         scale: how candidates are judged.
         settings: of the scan.
     """
-    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
+    bench = _Bench(scan=scan, comparison=comparison, scale=scale, settings=settings)
     campaigns, added = list(judged.campaigns), []
     for one in chosen:
         same = [i for i in ranked(judged.judgements) if _are_same(judged.campaigns[i].accounts, one.accounts)]
@@ -153,12 +153,12 @@ class _Bench:
     """What judging needs besides the candidates."""
 
     scan: ScanData
-    reference: Reference
+    comparison: Comparison
     scale: Scale
     settings: Settings
 
     def measure(self, campaigns: Sequence[Campaign]) -> list[MeasuredCandidate]:
-        return measure_candidates(campaigns, self.scan, self.reference, seed=self.settings.seed)
+        return measure_candidates(campaigns, self.scan, self.comparison, seed=self.settings.seed)
 
 
 # ---------------------------------------------------------------- divide
@@ -268,7 +268,7 @@ def _groups(
     sets = [campaigns[i].accounts for i in eligible]
     linked = np.zeros((len(eligible), len(eligible)), bool)
     common: list[Common] = []
-    for pair in common_infrastructure(bench.reference.fields, sets, log_p=bench.settings.link_log_p):
+    for pair in common_infrastructure(bench.comparison.fields, sets, log_p=bench.settings.link_log_p):
         a, b = sets[pair.first], sets[pair.second]
         if np.isin(a, b).sum() < EXCEPTIONAL * min(len(a), len(b)):
             linked[pair.first, pair.second] = True
@@ -279,7 +279,7 @@ def _groups(
     groups, wholes = [], []
     for c in np.flatnonzero(np.bincount(component) > 1).tolist():
         group = [eligible[i] for i in np.flatnonzero(component == c).tolist()]
-        whole = joined([campaigns[i] for i in group], volume=bench.reference.sent.astype(np.int32))
+        whole = joined([campaigns[i] for i in group], volume=bench.comparison.sent.astype(np.int32))
         why = joining_evidence([campaigns[i].accounts for i in group], [x for x in common if component[x.first] == c])
         groups.append(group)
         wholes.append(replace(whole, joined_by=why))

@@ -12,7 +12,7 @@ from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.seeds import Seeds, compared_texts, seed_group
 from harvestdetect.data import Candidate, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
-from harvestdetect.evidence.reference import reference_of
+from harvestdetect.evidence.comparison import comparison_of
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Judged, with_seeded
 from harvestdetect.report.format import least_claimed, probability
@@ -65,9 +65,9 @@ def hunted(
         return Hunted(judged=judged, scan=scan, templates=formed.refined.templates)
     whole, more = with_candidates([found.group], formed.refined, source, volume=compared.volume.prompts)
     scan = replace(scan, assigned=more.assigned, described=more.descriptions)
-    reference = reference_of([*formed.texts, *whole], scan, seed=settings.seed)
-    chosen = [*whole, *parts_of(whole, measured.ground, min_accounts=settings.min_accounts)]
-    judged = with_seeded(judged, chosen, scan, reference, scale=plan.scale, settings=settings)
+    comparison = comparison_of([*formed.texts, *whole], scan, seed=settings.seed)
+    chosen = [*whole, *parts_of(whole, measured.account_data, min_accounts=settings.min_accounts)]
+    judged = with_seeded(judged, chosen, scan, comparison, scale=plan.scale, settings=settings)
     return Hunted(judged=judged, scan=scan, templates=more.templates)
 
 

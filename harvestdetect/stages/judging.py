@@ -20,12 +20,12 @@ def judge(
     context, settings, scale = plan.context, plan.context.settings, plan.scale
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(
-            measured.campaigns, measured.measured, measured.scan, measured.reference, scale=scale, settings=settings
+            measured.campaigns, measured.measured, measured.scan, measured.comparison, scale=scale, settings=settings
         )  # fmt: skip
         known = Hunted(judged=judged, scan=measured.scan, templates=formed.refined.templates)
         if seeds is not None:
             known = hunted(seeds, judged, compared, formed, measured, plan)
-        judged, memberships = with_members(known.judged, measured.ground, min_accounts=settings.min_accounts)
+        judged, memberships = with_members(known.judged, measured.account_data, min_accounts=settings.min_accounts)
         conclusions = conclude(
             judged, memberships, known.scan, volume=compared.volume.prompts, templates=known.templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,

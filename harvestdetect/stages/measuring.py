@@ -8,9 +8,9 @@ from typing import Final
 from harvestdetect.context import Context
 from harvestdetect.corpus.by_prompt import prompt_vectors
 from harvestdetect.data import Campaign
-from harvestdetect.evidence.account_ground import account_ground
-from harvestdetect.evidence.candidate import Reference, ScanData
-from harvestdetect.evidence.reference import reference_of
+from harvestdetect.evidence.account_data import account_data_of
+from harvestdetect.evidence.candidate import Comparison, ScanData
+from harvestdetect.evidence.comparison import comparison_of
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.stages.plan import ScanPlan
@@ -27,12 +27,12 @@ def measure(compared: Compared, formed: Formed, plan: ScanPlan) -> Measured:
     settings = plan.context.settings
     with plan.context.stage("evidence", blas_threads=1):
         scan = _scan_data(compared, formed, plan)
-        reference = reference_of(formed.texts, scan, seed=settings.seed)
-        ground = account_ground(scan, formed.kin)
-        parts = parts_of(formed.campaigns, ground, min_accounts=settings.min_accounts)
+        comparison = comparison_of(formed.texts, scan, seed=settings.seed)
+        account_data = account_data_of(scan, formed.kin)
+        parts = parts_of(formed.campaigns, account_data, min_accounts=settings.min_accounts)
         campaigns = [*formed.campaigns, *parts]
-        measured = plan.stages.measure(campaigns, scan, reference, plan.context)
-    return Measured(campaigns=campaigns, measured=measured, scan=scan, reference=reference, ground=ground)
+        measured = plan.stages.measure(campaigns, scan, comparison, plan.context)
+    return Measured(campaigns=campaigns, measured=measured, scan=scan, comparison=comparison, account_data=account_data)
 
 
 def _scan_data(compared: Compared, formed: Formed, plan: ScanPlan) -> ScanData:
@@ -50,10 +50,10 @@ def _scan_data(compared: Compared, formed: Formed, plan: ScanPlan) -> ScanData:
 
 
 def measure_each(
-    campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
+    campaigns: Sequence[Campaign], scan: ScanData, comparison: Comparison, context: Context
 ) -> list[MeasuredCandidate]:
     """Measures every candidate."""
     with context.progress("evidence", len(campaigns)) as advance:
         return measure_candidates(
-            campaigns, scan, reference, seed=context.settings.seed, advance=advance, engine=context.engine
+            campaigns, scan, comparison, seed=context.settings.seed, advance=advance, engine=context.engine
         )

@@ -13,7 +13,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
 from harvestdetect.errors import SettingsError
-from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate
@@ -34,7 +34,7 @@ class Stages:
     find_neighbors: Callable[[Embedded, Context], Neighbors]
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters]
     describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Refined]
-    measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]]
+    measure: Callable[[Sequence[Campaign], ScanData, Comparison, Context], list[MeasuredCandidate]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.evidence.account_ground import AccountGround
-from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.account_data import AccountData
+from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.judge.conclude import Conclusions
 from harvestdetect.judge.measure import MeasuredCandidate
@@ -134,8 +134,8 @@ class Measured:
     measured: Sequence[MeasuredCandidate]
     """The measures of each."""
     scan: ScanData
-    reference: Reference
-    ground: AccountGround
+    comparison: Comparison
+    account_data: AccountData
     """What is known of accounts, which tells two populations apart."""
 
 

@@ -84,7 +84,7 @@ def with_campaign(
         accounts: of the campaign.
         topics: of the campaign.
         cards: whether the linked accounts share cards, five by five, and addresses, ten by ten.
-        bursts: afternoons on which the linked accounts were opened; 0: as others.
+        bursts: afternoons on which the linked accounts were created; 0: as others.
         linked: share of the accounts that have anything in common.
     """
     first = len(log.topics)
@@ -111,8 +111,8 @@ def with_campaign(
     )
 
 
-def prompts_and_columns(log: Log, order: np.random.Generator | None = None) -> tuple[Prompts, sparse.csr_matrix]:
-    """The corpus's prompts, sorted as it sorts them, and the columns of each: two coarse cells and a fine one.
+def prompts_and_features(log: Log, order: np.random.Generator | None = None) -> tuple[Prompts, sparse.csr_matrix]:
+    """The corpus's prompts, sorted as it sorts them, and the features of each: two coarse cells and a fine one.
 
     Args:
         log: what to lay.
@@ -125,9 +125,9 @@ def prompts_and_columns(log: Log, order: np.random.Generator | None = None) -> t
     rows = rows[np.lexsort((topic[rows] * FINE + fine[rows], account[rows]))]
     account, topic, fine = account[rows], topic[rows], fine[rows]
     count, wide = len(account), int(topic.max()) + 1
-    columns = np.concatenate((topic, wide + topic * FINE + fine, wide * (1 + FINE) + topic // 2))
+    features = np.concatenate((topic, wide + topic * FINE + fine, wide * (1 + FINE) + topic // 2))
     matrix = sparse.csr_matrix(
-        (np.ones(3 * count, np.float32), (np.tile(np.arange(count), 3), columns)),
+        (np.ones(3 * count, np.float32), (np.tile(np.arange(count), 3), features)),
         shape=(count, wide * (1 + FINE) + wide // 2 + 1),
     )
     created = np.full(len(log.topics), NO_TIME) if log.created is None else np.array(log.created, np.int64)
@@ -159,11 +159,11 @@ def _column(values: Sequence[str | None], account: np.ndarray[Any, Any]) -> Fiel
 
 def groups_of(log: Log, *, seed: int = 0, order: np.random.Generator | None = None) -> list[AccountGroup]:
     """The groups by infrastructure of a log."""
-    prompts, columns = prompts_and_columns(log, order)
+    prompts, features = prompts_and_features(log, order)
     corpus: Any = SimpleNamespace(prompts=prompts)
     fields = account_values(prompts)
     links = links_between(corpus, fields)
-    return infrastructure_groups(corpus, columns, fields, links, min_accounts=10, seed=seed)
+    return infrastructure_groups(corpus, features, fields, links, min_accounts=10, seed=seed)
 
 
 def held(groups: Sequence[AccountGroup], members: Sequence[int]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Small dumps for groups of alike accounts: columns without texts, and texts with made vectors."""
+"""Small dumps for groups of alike accounts: features without texts, and texts with made vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.profiles import PromptColumns, columns_of
+from harvestdetect.accounts.profiles import PromptFeatures, prompt_features
 from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus, Prompt, Way
@@ -22,14 +22,14 @@ from harvestdetect.util.arrays import Floats, Floats32, Ints32
 
 LEAST = 10
 SUBJECTS = 120
-"""Columns that people use."""
+"""Features that people use."""
 
 Requests = Sequence[Sequence[int]]
-"""The columns of each request of one account."""
+"""The features of each request of one account."""
 
 
 def people(rng: np.random.Generator, count: int, *, each: int = 8) -> list[list[list[int]]]:
-    """Accounts with two favourite subjects each, and a column that everybody uses."""
+    """Accounts with two favourite subjects each, and a feature that everybody uses."""
     found = []
     for _ in range(count):
         own = rng.choice(SUBJECTS, 2, replace=False)
@@ -41,7 +41,7 @@ def people(rng: np.random.Generator, count: int, *, each: int = 8) -> list[list[
 def harvesters(
     rng: np.random.Generator, count: int, *, each: int = 8, share: float = 0.5, first: int = SUBJECTS + 1, own: int = 6
 ) -> list[list[list[int]]]:
-    """Accounts that use ``own`` columns, from ``first`` on, in a share of their requests, and else are like people."""
+    """Accounts that use ``own`` features, from ``first`` on, in a share of their requests, and else are like people."""
     found = people(rng, count, each=each)
     for requests in found:
         for number in range(round(share * each)):
@@ -49,8 +49,8 @@ def harvesters(
     return found
 
 
-def columns_from(accounts: Sequence[Requests], *, topics: Sequence[Sequence[int]] | None = None) -> PromptColumns:
-    """The columns of the requests of some accounts.
+def features_from(accounts: Sequence[Requests], *, topics: Sequence[Sequence[int]] | None = None) -> PromptFeatures:
+    """The features of the requests of some accounts.
 
     Args:
         accounts: what each account sent.
@@ -58,15 +58,15 @@ def columns_from(accounts: Sequence[Requests], *, topics: Sequence[Sequence[int]
     """
     rows = [request for requests in accounts for request in requests]
     account = np.repeat(np.arange(len(accounts), dtype=np.int32), [len(requests) for requests in accounts])
-    wide = max(column for request in rows for column in request) + 1
+    wide = max(feature for request in rows for feature in request) + 1
     matrix = sparse.lil_matrix((len(rows), wide), dtype=np.float32)
     users: list[set[int]] = [set() for _ in range(wide)]
     for row, request in enumerate(rows):
-        for column in request:
-            matrix[row, column] = 1
-            users[column].add(int(account[row]))
+        for feature in request:
+            matrix[row, feature] = 1
+            users[feature].add(int(account[row]))
     topic = [t for own in topics for t in own] if topics is not None else [0] * len(rows)
-    return PromptColumns(
+    return PromptFeatures(
         matrix=matrix.tocsr(),
         topic=np.array(topic, np.int32),
         account=account,
@@ -122,8 +122,8 @@ class Texts:
         return np.bincount(self.corpus.prompts.account, minlength=len(self.corpus.prompts.accounts)).astype(np.int32)
 
     @property
-    def columns(self) -> PromptColumns:
-        return columns_of(self.corpus, self.parts, self.vectors, min_accounts=LEAST, threads=1, seed=0)
+    def features(self) -> PromptFeatures:
+        return prompt_features(self.corpus, self.parts, self.vectors, min_accounts=LEAST, threads=1, seed=0)
 
     def accounts(self, *names: str) -> Ints32:
         """The accounts whose id begins with one of some words."""

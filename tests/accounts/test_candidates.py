@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harvestdetect.accounts.candidates import Near, _without_described, with_candidates, with_groups
+from harvestdetect.accounts.candidates import NearestLookup, _without_described, with_candidates, with_groups
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.data import Campaign, Neighbors, TemplateCluster
@@ -65,7 +65,7 @@ def campaign_of(case: Texts, refined: Refined, *clusters: int) -> Campaign:
     )
 
 
-def near_of(case: Texts, *populations: Sequence[str]) -> Near:
+def near_of(case: Texts, *populations: Sequence[str]) -> NearestLookup:
     """Accounts whose nearest accounts are of the same population, drawn at random."""
     rng = np.random.default_rng(0)
     accounts = len(case.volume)
@@ -75,11 +75,11 @@ def near_of(case: Texts, *populations: Sequence[str]) -> Near:
         for account in own.tolist():
             index[account] = rng.choice(own[own != account], K, replace=False)
     distance = np.where(index >= 0, 0.5, np.inf).astype(np.float32)
-    return Near(np.arange(accounts, dtype=np.int32), Neighbors(index=index, distance=distance), accounts)
+    return NearestLookup(np.arange(accounts, dtype=np.int32), Neighbors(index=index, distance=distance), accounts)
 
 
 def listed(
-    case: Texts, refined: Refined, texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near
+    case: Texts, refined: Refined, texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: NearestLookup
 ) -> tuple[list[Campaign], Refined]:
     """The list of candidates, after a check of what is true of every list."""
     campaigns, after = with_groups(texts, groups, refined, case.source, volume=case.volume, near=near)
@@ -226,7 +226,9 @@ def test_accounts_without_a_profile_stay_in_a_group_of_infrastructure(case: Text
     refined = refined_of(case, case.prompts("ring", containing="tutor"))
     ring = campaign_of(case, refined, 0)
     nobody = np.empty((0, K))
-    near = Near(np.empty(0, np.int32), Neighbors(index=nobody.astype(np.int32), distance=nobody), len(case.volume))
+    near = NearestLookup(
+        np.empty(0, np.int32), Neighbors(index=nobody.astype(np.int32), distance=nobody), len(case.volume)
+    )
     (_, operator), _ = listed(case, refined, [ring], [operator_of(case, "ring", "user")], near)
     assert operator.accounts.tolist() == case.accounts("ring", "user").tolist()
 

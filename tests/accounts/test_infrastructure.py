@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.accounts.hot_columns import hot_columns, use_of
+from harvestdetect.accounts.hot_features import hot_features, use_of
 from harvestdetect.accounts.id_links import links_by_id
-from harvestdetect.accounts.rare_links import PARTNERS, births, rare_links
+from harvestdetect.accounts.rare_links import PARTNERS, rare_links
 from harvestdetect.corpus.account_fields import AccountFields, account_values
+from harvestdetect.corpus.creation_times import AccountTimes, creation_times
 from harvestdetect.data import NO_TIME
 from harvestdetect.util.arrays import Ints
-from tests.accounts.logs import DAY, START, Log, groups_of, held, population, prompts_and_columns, with_campaign
+from tests.accounts.logs import DAY, START, Log, groups_of, held, population, prompts_and_features, with_campaign
 
 
 def fields_of(log: Log) -> AccountFields:
-    return account_values(prompts_and_columns(log)[0])
+    return account_values(prompts_and_features(log)[0])
 
 
 def unknown(accounts: int) -> Ints:
@@ -117,7 +118,7 @@ def test_groups_are_sorted_and_their_prompts_are_theirs() -> None:
     rng = np.random.default_rng(2)
     log = with_campaign(with_campaign(population(rng), rng), rng, topics=(210, 211, 212, 213, 214))
     groups = groups_of(log)
-    account = prompts_and_columns(log)[0].account
+    account = prompts_and_features(log)[0].account
     assert groups
     for group in groups:
         assert (np.diff(group.accounts) > 0).all()
@@ -127,7 +128,7 @@ def test_groups_are_sorted_and_their_prompts_are_theirs() -> None:
     assert len(every) < 2 * len(np.unique(every))
 
 
-def test_random_births_and_values_give_nothing() -> None:
+def test_random_creations_and_values_give_nothing() -> None:
     """In 19 of 20 logs at least; also where sign-ups follow the hours of the day, or have only a day."""
     wrong = 0
     for seed in range(20):
@@ -154,13 +155,13 @@ def test_the_fields_of_accounts_stay_as_they_were() -> None:
         assert np.array_equal(fields.fields[name].value, value)
 
 
-def test_hot_columns_are_those_of_linked_accounts() -> None:
+def test_hot_features_are_those_of_linked_accounts() -> None:
     rng = np.random.default_rng(3)
     log = with_campaign(population(rng), rng)
-    prompts, columns = prompts_and_columns(log)
+    prompts, features = prompts_and_features(log)
     fields = account_values(prompts)
-    use = use_of(columns, prompts.account, fields.accounts)
-    hot = hot_columns(use, rare_links(fields, unknown(fields.accounts)), level=0.01, seed=0)
+    use = use_of(features, prompts.account, fields.accounts)
+    hot = hot_features(use, rare_links(fields, unknown(fields.accounts)), level=0.01, seed=0)
     users = use.has[:, hot].toarray()
     assert {200, 201} <= set(hot.tolist())
     assert (users[list(log.members)].sum(axis=0) > 0.8 * users.sum(axis=0)).mean() >= 0.8
@@ -207,9 +208,9 @@ def test_a_network_operator_links_nobody_by_itself() -> None:
 
 
 def test_sign_ups_are_close_against_those_around_them() -> None:
-    born = START + np.arange(1_000) * 7_200
-    born[500:506] = born[500] + np.arange(6) * 60
-    links = rare_links(fields_of(Log(topics=[[0]] * 1_000)), born)
+    created = START + np.arange(1_000) * 7_200
+    created[500:506] = created[500] + np.arange(6) * 60
+    links = rare_links(fields_of(Log(topics=[[0]] * 1_000)), created)
     close = (links.first >= 500) & (links.second < 506)
     assert close.sum() == 15
     assert links.partners[close].max() < 0.2
@@ -219,8 +220,8 @@ def test_sign_ups_are_close_against_those_around_them() -> None:
 
 def test_sign_ups_of_a_day_are_no_burst() -> None:
     """A dump that names only the day of a sign-up: ten accounts a day share it."""
-    born = START + np.arange(1_000) // 10 * DAY
-    links = rare_links(fields_of(Log(topics=[[0]] * 1_000)), born)
+    created = START + np.arange(1_000) // 10 * DAY
+    links = rare_links(fields_of(Log(topics=[[0]] * 1_000)), created)
     assert not len(links.first)
 
 
@@ -228,10 +229,17 @@ def test_first_prompts_stand_for_sign_ups_where_there_are_none() -> None:
     none = unknown(4)
     first = START + np.array([0, 5, 50, 100])
     counted = np.array([True, True, True, False])
-    assert births(none, first, counted).tolist() == [NO_TIME, NO_TIME, START + 50, NO_TIME]
-    created = np.array([START, NO_TIME, START, START])
-    assert births(created, first, counted).tolist() == [START, NO_TIME, START, NO_TIME]
-    assert births(none, none, counted).tolist() == [NO_TIME] * 4
+    known = np.array([START, NO_TIME, START, START])
+
+    def found(created: Ints, first: Ints, *, has_fields: bool = True) -> list[int]:
+        times = AccountTimes(created=created, first=first)
+        return creation_times(times, has_fields=has_fields, counted=counted).tolist()
+
+    assert found(none, first) == [NO_TIME, NO_TIME, START + 50, NO_TIME]
+    assert found(none, first, has_fields=False) == [NO_TIME] * 4
+    assert found(known, first) == found(known, first, has_fields=False) == [START, NO_TIME, START, NO_TIME]
+    assert found(none, none) == [NO_TIME] * 4
+    assert creation_times(AccountTimes(created=known, first=none), has_fields=True).tolist() == known.tolist()
 
 
 def test_a_value_of_ten_thousand_accounts_makes_no_ten_thousand_squared_pairs() -> None:
@@ -295,6 +303,6 @@ def test_pseudonyms_have_nothing_in_common() -> None:
 
 
 def test_ids_that_only_count_give_no_group() -> None:
-    """Adjacent accounts are linked weakly, as those opened one after another are; texts at random are not alike."""
+    """Adjacent accounts are linked weakly, as those created one after another are; texts at random are not alike."""
     logs = [population(np.random.default_rng(seed), 600).without("created") for seed in range(10)]
     assert not any(groups_of(replace(log, counted=True), seed=seed) for seed, log in enumerate(logs))

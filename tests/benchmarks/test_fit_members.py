@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from benchmarks.fit_members import figures, fit, held_out, main, save
 from benchmarks.fitting import pooled
 from benchmarks.member_cases import Case, cases_of
-from harvestdetect.evidence.account_ground import account_ground
-from harvestdetect.evidence.account_readings import READINGS
+from harvestdetect.evidence.account_data import account_data_of
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
 from harvestdetect.judge.members import model_of
 from harvestdetect.simulate.evaluate import Planted
 from tests.evidence.two_populations import two_populations
@@ -25,7 +25,7 @@ def made(world: str, *, innocents: int, seed: int, tells: int = 2) -> Case:
     """A candidate of thirty members and some innocents, of whom the first readings tell them apart."""
     rng = np.random.default_rng(seed)
     planted = np.arange(30 + innocents) < 30
-    values = rng.standard_normal((len(planted), len(READINGS)))
+    values = rng.standard_normal((len(planted), len(ACCOUNT_READINGS)))
     values[planted, :tells] += 3
     values[:, -1] = np.nan
     return Case(world=world, kind="one", planted=planted, left_out=np.zeros(len(planted), bool), readings=values)
@@ -85,7 +85,7 @@ def test_the_file_is_what_the_package_reads_whatever_the_order(tmp_path: Path) -
 
 def test_a_case_is_a_candidate_that_is_mostly_one_campaign() -> None:
     parts = two_populations()
-    ground = account_ground(parts.scan, parts.kin)
+    data = account_data_of(parts.scan, parts.kin)
     ids = parts.scan.corpus.prompts.accounts.to_pylist()
 
     def group(name: str, numbers: np.ndarray[tuple[int], np.dtype[np.int32]], kind: str = "campaign") -> Planted:
@@ -96,11 +96,11 @@ def test_a_case_is_a_candidate_that_is_mostly_one_campaign() -> None:
         group("small", parts.innocents[:5]),
         group("class", parts.innocents[5:], "look-alike"),
     ]
-    found = cases_of([parts.campaign, parts.only(parts.innocents)], ground, truth, ids=ids, world="w-tuning-1")
+    found = cases_of([parts.campaign, parts.only(parts.innocents)], data, truth, ids=ids, world="w-tuning-1")
     assert [case.kind for case in found] == ["big"]
     assert np.flatnonzero(found[0].planted).tolist() == parts.members.tolist()
     assert np.flatnonzero(found[0].left_out).tolist() == parts.innocents[:5].tolist()
-    assert cases_of([parts.campaign], ground, truth[2:], ids=ids, world="w") == []
+    assert cases_of([parts.campaign], data, truth[2:], ids=ids, world="w") == []
 
 
 def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

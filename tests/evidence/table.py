@@ -15,7 +15,7 @@ from harvestdetect.evidence.intent import Ordinary, Target
 from harvestdetect.evidence.measures import MEASURES, evidence_of
 from harvestdetect.evidence.nulls import Groups
 from harvestdetect.evidence.shared_values import sharing_of
-from harvestdetect.evidence.sign_ups import Opened
+from harvestdetect.evidence.sign_ups import Creations
 from harvestdetect.evidence.starts import active_days
 from harvestdetect.evidence.timed_prompts import timed_prompts
 from harvestdetect.evidence.wording import density, fillings_not_copies, rigid_wording, shared_wording
@@ -26,9 +26,9 @@ COORDINATION = ("synchrony", "hand_over", "no_ramp_up", "model_pivot")
 SIGN_UPS = ("sign_up_cohort", "sign_up_gap")
 
 
-def take(ids: Collection[str], *, scan: Any = None, reference: Any = None, **candidate: Any) -> list[Evidence]:
+def take(ids: Collection[str], *, scan: Any = None, comparison: Any = None, **candidate: Any) -> list[Evidence]:
     """The evidence of some measures, of a candidate with these fields."""
-    context: Any = SimpleNamespace(scan=scan, reference=reference)
+    context: Any = SimpleNamespace(scan=scan, comparison=comparison)
     data: Any = SimpleNamespace(**candidate)
     taken = [(m, m.take(data, context)) for m in MEASURES if m.id in ids and m.take is not None]
     return [evidence_of(m, found) for m, found in taken if found is not None]
@@ -44,7 +44,7 @@ def time_evidence(groups: Groups, time: Ints, account: Ints32, *, ids: Collectio
         trimmed=SimpleNamespace(prompts=groups.own.astype(np.int32)),
         whole=SimpleNamespace(accounts=np.flatnonzero(inside)),
         scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=account))),
-        reference=SimpleNamespace(active=active_days(account, time, ~inside)),
+        comparison=SimpleNamespace(active=active_days(account, time, ~inside)),
         seed=0,
     )
 
@@ -59,20 +59,20 @@ def coordination_evidence(
     return take(ids, timed=timed_prompts(groups, time), scan=scan)
 
 
-def sign_up_evidence(opened: Opened, members: Ints32, *, seed: int) -> list[Evidence]:
-    trimmed, reference = SimpleNamespace(accounts=members), SimpleNamespace(opened=opened)
-    return take(SIGN_UPS, trimmed=trimmed, seed=seed, reference=reference)
+def sign_up_evidence(creations: Creations, members: Ints32, *, seed: int) -> list[Evidence]:
+    trimmed, comparison = SimpleNamespace(accounts=members), SimpleNamespace(creations=creations)
+    return take(SIGN_UPS, trimmed=trimmed, seed=seed, comparison=comparison)
 
 
 def infrastructure_evidence(fields: AccountFields, members: Ints32) -> list[Evidence]:
     ids = [m.id for m in MEASURES if m.family == "infrastructure"]
-    trimmed, reference = SimpleNamespace(accounts=members), SimpleNamespace(fields=fields)
-    return take(ids, trimmed=trimmed, sharing=sharing_of(fields, members), reference=reference)
+    trimmed, comparison = SimpleNamespace(accounts=members), SimpleNamespace(fields=fields)
+    return take(ids, trimmed=trimmed, sharing=sharing_of(fields, members), comparison=comparison)
 
 
 def intent_evidence(targets: Collection[Target], ordinary: Ordinary) -> list[Evidence]:
     ids = [m.id for m in MEASURES if m.family == "intent"]
-    return take(ids, targets=targets, reference=SimpleNamespace(ordinary=ordinary))
+    return take(ids, targets=targets, comparison=SimpleNamespace(ordinary=ordinary))
 
 
 def text_evidence(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harvestdetect.accounts.kin import Kin
-from harvestdetect.evidence.account_ground import READ, account_ground, evenly, gap_bin
-from harvestdetect.evidence.account_readings import READINGS, account_readings
+from harvestdetect.evidence.account_data import READ, account_data_of, evenly, gap_bin
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
 from harvestdetect.util.arrays import Floats
 from tests.evidence.two_populations import Parts, two_populations
 
@@ -18,10 +18,10 @@ def parts() -> Parts:
 
 
 def readings(parts: Parts, *, kin: Kin | None = None, weight: Floats | None = None) -> dict[str, Floats]:
-    ground = account_ground(parts.scan, parts.kin if kin is None else kin)
+    data = account_data_of(parts.scan, parts.kin if kin is None else kin)
     weight = np.ones(len(parts.campaign.accounts)) if weight is None else weight
-    found = account_readings(parts.campaign, weight, ground)
-    return {reading.id: found[:, i] for i, reading in enumerate(READINGS)}
+    found = account_readings(parts.campaign, weight, data)
+    return {reading.id: found[:, i] for i, reading in enumerate(ACCOUNT_READINGS)}
 
 
 @pytest.mark.parametrize("name", ["own_subject", "other_traffic", "number", "share", "days"])
@@ -49,7 +49,7 @@ def test_the_numbers_of_accounts_change_nothing() -> None:
     one, other = two_populations(), two_populations(names=5)
     kin = Kin()
     first, second = readings(one, kin=kin), readings(other, kin=kin)
-    for reading in READINGS:
+    for reading in ACCOUNT_READINGS:
         for group in ("members", "innocents"):
             a, b = (np.sort(found[reading.id][getattr(p, group)]) for found, p in ((first, one), (second, other)))
             np.testing.assert_allclose(a, b, atol=1e-4, err_msg=reading.id)

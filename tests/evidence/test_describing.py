@@ -13,7 +13,7 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import duplicates
 from harvestdetect.evidence.block_density import block_density
-from harvestdetect.evidence.cohort import cohort_coverage, joined_when
+from harvestdetect.evidence.cohort import cohort_coverage, first_seen_of
 from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_groups, pool_of
@@ -446,7 +446,7 @@ def test_one_prompt_each_has_no_density() -> None:
 
 def cohort(first: Ints, members: Ints, volume: Ints | None = None, outside: int = 3) -> Observation | None:
     volume = np.full(len(first), 5) if volume is None else volume
-    return cohort_coverage(joined_when(first, volume), members.astype(np.int32), outside=outside, seed=0)
+    return cohort_coverage(first_seen_of(first, volume), members.astype(np.int32), outside=outside, seed=0)
 
 
 @given(
@@ -462,7 +462,7 @@ def test_accounts_are_counted_by_time_and_volume(
     volume = np.array([v for _, v in accounts])
     (low, high), (least, most) = sorted(time), sorted(requests)
     held = (first != NO_TIME) & (volume >= least) & (volume <= most)
-    counted = joined_when(first, volume)
+    counted = first_seen_of(first, volume)
     assert counted.count(least, most) == held.sum()
     assert counted.count(least, most, low, high) == (held & (first >= low) & (first <= high)).sum()
 
@@ -492,7 +492,7 @@ def test_a_wave_of_newcomers_is_no_cohort_of_the_campaign() -> None:
 
 
 @pytest.mark.parametrize("count", [2 * MIN_SAMPLE, 60])
-def test_members_that_joined_when_others_did_are_none(count: int) -> None:
+def test_members_that_first_seen_of_others_did_are_none(count: int) -> None:
     few = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)

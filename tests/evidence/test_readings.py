@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harvestdetect.data import NO_TIME
+from harvestdetect.evidence.comparison import volumes_of
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.readings import (
@@ -20,7 +21,6 @@ from harvestdetect.evidence.readings import (
     ReadingInputs,
     readings_of,
 )
-from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
 from harvestdetect.util.amounts import FEW
 from harvestdetect.util.arrays import Ints, Vectors
@@ -71,7 +71,7 @@ def inputs(
         account=np.array(account, np.int32),
     )
     context: Any = SimpleNamespace(
-        reference=SimpleNamespace(
+        comparison=SimpleNamespace(
             sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
         ),
         scan=SimpleNamespace(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.corpus.sign_ups import SignUps, sign_ups
+from harvestdetect.corpus.creation_times import AccountTimes, account_times
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.candidate import timed_of
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.sign_ups import opened_when
+from harvestdetect.evidence.sign_ups import creations_of
 from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.util.arrays import Ints, Ints32
 from tests.evidence.table import (
@@ -299,8 +299,8 @@ ACCOUNTS = 1_500
 WINDOW = 40 * DAY
 
 
-def newcomers(rng: np.random.Generator, accounts: int = ACCOUNTS) -> SignUps:
-    """Half of the accounts older than the dump, the others opened within it; seen at any time after."""
+def newcomers(rng: np.random.Generator, accounts: int = ACCOUNTS) -> AccountTimes:
+    """Half of the accounts older than the dump, the others created within it; seen at any time after."""
     created = np.where(
         rng.random(accounts) < 0.5,
         T0 - rng.exponential(200 * DAY, accounts),
@@ -308,28 +308,29 @@ def newcomers(rng: np.random.Generator, accounts: int = ACCOUNTS) -> SignUps:
     ).astype(np.int64)
     low = np.maximum(created, T0)
     first = low + (rng.random(accounts) ** 3 * (T0 + WINDOW - low)).astype(np.int64)
-    return SignUps(created=created, first=first)
+    return AccountTimes(created=created, first=first)
 
 
 def judged(
-    of: SignUps, members: npt.NDArray[np.integer], others: npt.NDArray[np.bool_] | None = None
+    of: AccountTimes, members: npt.NDArray[np.integer], others: npt.NDArray[np.bool_] | None = None
 ) -> dict[str, Evidence]:
     everybody = np.ones(len(of.created), bool)
     free = everybody if others is None else others.copy()
     free[members] = False
-    found = sign_up_evidence(opened_when(of, free), np.sort(members).astype(np.int32), seed=0)
+    found = sign_up_evidence(creations_of(of, free), np.sort(members).astype(np.int32), seed=0)
     return {e.id: e for e in found}
 
 
-def test_sign_ups_take_the_earliest_creation_and_the_first_prompt() -> None:
+def test_the_times_of_an_account_are_the_earliest_creation_and_the_first_prompt() -> None:
     account = np.array([0, 0, 2, 2, 3], np.int32)
     created = np.array([50, 40, NO_TIME, NO_TIME, 7])
     time = np.array([NO_TIME, 90, 80, 85, NO_TIME])
-    found = sign_ups(account, created, time, accounts=5)
+    prompts: Any = SimpleNamespace(account=account, created_at=created, time=time, accounts=range(5))
+    found = account_times(prompts)
     assert found.created.tolist() == [40, NO_TIME, NO_TIME, 7, NO_TIME]
     assert found.first.tolist() == [90, NO_TIME, 80, NO_TIME, NO_TIME]
-    none = np.full(5, NO_TIME)
-    assert sign_ups(account, none, none, accounts=5).created.tolist() == [NO_TIME] * 5
+    prompts.created_at = np.full(5, NO_TIME)
+    assert account_times(prompts).created.tolist() == [NO_TIME] * 5
 
 
 def test_random_accounts_are_seldom_a_cohort() -> None:
@@ -378,7 +379,7 @@ def test_a_wave_of_newcomers_to_the_whole_service_is_no_cohort() -> None:
         seen = np.flatnonzero((of.first >= T0 + 20 * DAY) & (of.first < T0 + 22 * DAY))
         members = rng.choice(seen, 30, replace=False)
         wave_days.append(judged(of, members)["sign_up_cohort"].p_value)
-        unmatched = SignUps(created=of.created, first=np.full(ACCOUNTS, NO_TIME))
+        unmatched = AccountTimes(created=of.created, first=np.full(ACCOUNTS, NO_TIME))
         anyone.append(judged(unmatched, members)["sign_up_cohort"].p_value)
     assert (np.array(wave_days) <= 0.05).mean() <= 0.15
     assert (np.array(anyone) <= 0.001).mean() > 0.9  # what the matching takes away
@@ -424,7 +425,7 @@ def test_prompts_without_a_time_take_no_part_on_either_side(missing: float, foun
     rows = np.flatnonzero(timed).astype(np.int32)
     pool = None if timed.all() else pool_of(ACCOUNT[rows], ~excluded, row=rows)
     context: Any = SimpleNamespace(
-        reference=SimpleNamespace(timed_pool=pool),
+        comparison=SimpleNamespace(timed_pool=pool),
         scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=ACCOUNT))),
     )
     own = np.flatnonzero(ACCOUNT < CAMPAIGN).astype(np.int32)

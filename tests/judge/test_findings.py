@@ -43,7 +43,7 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.evidence.account_readings import READINGS
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.measure import MeasuredCandidate
@@ -358,7 +358,7 @@ class Case:
 
 def memberships() -> Memberships:
     """Evidence on six accounts: the fourth has data of its own, and nothing speaks for or against the others."""
-    bits = np.zeros((6, len(READINGS)))
+    bits = np.zeros((6, len(ACCOUNT_READINGS)))
     bits[3, 0], bits[3, 1] = -3.0, 1.5
     return Memberships(accounts=np.arange(6, dtype=np.int32), bits=bits, cut=0.92)
 

@@ -18,8 +18,8 @@ from harvestdetect.accounts.kin import Kin
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import InputError
-from harvestdetect.evidence.account_ground import account_ground
-from harvestdetect.evidence.account_readings import READINGS, account_readings
+from harvestdetect.evidence.account_data import account_data_of
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
 from harvestdetect.judge.members import (
     MOST_BITS,
     Curve,
@@ -48,8 +48,8 @@ def changed(**values: Any) -> str:
 
 def test_the_shipped_file_holds_a_curve_for_each_reading_and_a_promise() -> None:
     model, table = shipped(), json.loads(TEXT)
-    assert [curve.id for curve in model.curves] == [reading.id for reading in READINGS]
-    assert len({reading.id for reading in READINGS}) == len(READINGS)
+    assert [curve.id for curve in model.curves] == [reading.id for reading in ACCOUNT_READINGS]
+    assert len({reading.id for reading in ACCOUNT_READINGS}) == len(ACCOUNT_READINGS)
     assert MIN_MEMBERSHIP <= model.cut < 1
     assert table["held_out"]["recommended"]["precision"] >= 0.97
     assert table["held_out"]["recommended"]["precision"] > table["held_out"]["recommended"]["precision_before"]
@@ -100,7 +100,7 @@ def test_a_curve_that_is_none_is_refused(column: str, value: Any, why: str) -> N
     curves[2] |= {"at": [0.0, 1.0], "bits": [-1.0, 1.0]} | {column: value}
     with pytest.raises(InputError, match=why) as raised:
         model_of(changed(curves=curves))
-    assert f"the curve of {READINGS[2].id}" in str(raised.value)
+    assert f"the curve of {ACCOUNT_READINGS[2].id}" in str(raised.value)
 
 
 # ---------------------------------------------------------------- bits and posterior
@@ -130,7 +130,7 @@ def test_the_share_of_members_is_that_of_the_candidate() -> None:
 
 
 def test_what_speaks_for_and_against_is_told_with_its_bits() -> None:
-    bits = np.zeros((2, len(READINGS)))
+    bits = np.zeros((2, len(ACCOUNT_READINGS)))
     bits[1, :5] = [-0.9, 1.2, -2.0, -3.04, 4.0]
     told = Memberships(accounts=np.array([4, 7], np.int32), bits=bits, cut=0.9)
     assert told.knows(7)
@@ -138,10 +138,13 @@ def test_what_speaks_for_and_against_is_told_with_its_bits() -> None:
     assert not told.knows(9)
     assert told.clauses(4, against=True) == told.clauses(4, against=False) == []
     assert told.clauses(7, against=True) == [
-        f"{READINGS[3].innocent} (-3.0 bits)",
-        f"{READINGS[2].innocent} (-2.0 bits)",
+        f"{ACCOUNT_READINGS[3].innocent} (-3.0 bits)",
+        f"{ACCOUNT_READINGS[2].innocent} (-2.0 bits)",
     ]
-    assert told.clauses(7, against=False) == [f"{READINGS[4].member} (+4.0 bits)", f"{READINGS[1].member} (+1.2 bits)"]
+    assert told.clauses(7, against=False) == [
+        f"{ACCOUNT_READINGS[4].member} (+4.0 bits)",
+        f"{ACCOUNT_READINGS[1].member} (+1.2 bits)",
+    ]
 
 
 # ---------------------------------------------------------------- parting a candidate
@@ -156,7 +159,7 @@ def parted(parts: Parts, *, tier: str | None = "review", min_accounts: int = 10)
     judged: Any = Judged(
         campaigns=[parts.campaign], measured=[], judgements=[SimpleNamespace(tier=tier)]  # type: ignore[list-item]
     )  # fmt: skip
-    return with_members(judged, account_ground(parts.scan, parts.kin), min_accounts=min_accounts)
+    return with_members(judged, account_data_of(parts.scan, parts.kin), min_accounts=min_accounts)
 
 
 def test_accounts_with_data_of_their_own_leave_a_finding(parts: Parts) -> None:
@@ -199,11 +202,11 @@ def test_a_finding_whose_accounts_are_all_alike_keeps_them(parts: Parts) -> None
 
 
 def test_the_model_of_no_knowledge_tells_nobody_apart(parts: Parts) -> None:
-    ground = account_ground(parts.scan, Kin())
+    data = account_data_of(parts.scan, Kin())
     flat = MemberModel(
         curves=tuple(replace(curve, weight=0.0) for curve in shipped().curves), offset=0.0, prior=(9.0, 1.0), cut=0.9
     )
-    readings = account_readings(parts.campaign, np.ones(len(parts.campaign.accounts)), ground)
+    readings = account_readings(parts.campaign, np.ones(len(parts.campaign.accounts)), data)
     found = flat.posterior(flat.bits(readings))
     assert np.ptp(found) == 0
     assert found[0] == pytest.approx(0.9, abs=1e-3)

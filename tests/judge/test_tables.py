@@ -17,8 +17,8 @@ import pytest
 from harvestdetect import Settings, pipeline, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import Campaign, Family, Template
-from harvestdetect.evidence.account_readings import READINGS as ACCOUNT_READINGS
-from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
+from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
+from harvestdetect.evidence.candidate import CandidateData, Comparison, MeasureContext, ScanData
 from harvestdetect.evidence.explanations import EXPLANATIONS, Assessed, Explanation
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, MEASURES, TARGETS, Measure
@@ -53,7 +53,7 @@ class Measuring:
 
     campaigns: Sequence[Campaign]
     scan: ScanData
-    reference: Reference
+    comparison: Comparison
     templates: Mapping[int, Template]
     volume: np.ndarray[Any, np.dtype[np.int32]]
 
@@ -61,7 +61,7 @@ class Measuring:
         self, measures: Sequence[Measure] = MEASURES, explanations: Sequence[Explanation] = EXPLANATIONS
     ) -> list[MeasuredCandidate]:
         return measure_candidates(
-            self.campaigns, self.scan, self.reference, seed=SEED, measures=measures, explanations=explanations
+            self.campaigns, self.scan, self.comparison, seed=SEED, measures=measures, explanations=explanations
         )
 
 
@@ -70,9 +70,9 @@ def measuring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Measurin
     """The candidates of a small simulated dump."""
     seen: dict[str, Any] = {}
 
-    def measure(campaigns: Any, scan: Any, reference: Any, context: Any) -> Any:
-        seen.update(campaigns=campaigns, scan=scan, reference=reference)
-        return plain.measure(campaigns, scan, reference, context)
+    def measure(campaigns: Any, scan: Any, comparison: Any, context: Any) -> Any:
+        seen.update(campaigns=campaigns, scan=scan, comparison=comparison)
+        return plain.measure(campaigns, scan, comparison, context)
 
     def conclude(judged: Any, memberships: Any, scan: Any, **named: Any) -> Any:
         seen.update(templates=named["templates"], volume=named["volume"])

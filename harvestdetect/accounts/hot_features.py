@@ -1,11 +1,11 @@
-"""In which columns accounts that share rare values write alike, more often than chance.
+"""In which features accounts that share rare values write alike, more often than chance.
 
 Offices, households and the exits of private networks share values too, and people who have a value in common may write
-alike. So the pairs of accounts that are linked and alike are counted in each column, and the same is done after the
-texts were shuffled among accounts that sent as much. A column with more pairs than the shuffles explain is hot.
+alike. So the pairs of accounts that are linked and alike are counted in each feature, and the same is done after the
+texts were shuffled among accounts that sent as much. A feature with more pairs than the shuffles explain is hot.
 
-Hot columns whose accounts are linked across, beyond chance, belong together, though their texts differ: what a campaign
-asks about lies in many cells.
+Hot features whose accounts are linked across, beyond chance, belong together, though their texts differ: what a
+campaign asks about lies in many cells.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Use", "column_groups", "hot_columns", "use_of"]
+__all__ = ["Use", "feature_groups", "hot_features", "use_of"]
 
 BY_CHANCE: Final = 0.03
 """Partners that are linked and alike as much as a pair, up to which the pair counts, if an account has as many by
@@ -40,27 +40,27 @@ AT_ONCE: Final = 1_024
 SHUFFLED_TOGETHER: Final = 8
 """Texts are shuffled among all accounts with fewer prompts, of which a campaign may be many with one; beyond, among
 those that sent about as many. Chosen."""
-MOST_COLUMNS: Final = 2_000
-"""Most hot columns that are grouped."""
+MAX_FEATURES: Final = 2_000
+"""Most hot features that are grouped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Which accounts use which columns."""
+    """Which accounts use which features."""
 
     has: sparse.csr_matrix
-    """float32[a, c]: 1 where an account has a column."""
+    """float32[a, c]: 1 where an account has a feature."""
     weights: sparse.csr_matrix
-    """float32[a, c]: rarer columns count more; rows of length 1."""
+    """float32[a, c]: rarer features count more; rows of length 1."""
     sent: Ints
     """int64[a]: prompts of each account."""
 
 
-def use_of(columns: sparse.csr_matrix, account: AnyInts, accounts: int) -> Use:
-    """Which accounts use which columns.
+def use_of(features: sparse.csr_matrix, account: AnyInts, accounts: int) -> Use:
+    """Which accounts use which features.
 
     Args:
-        columns: [p, c], of the prompts that count as requests.
+        features: [p, c], of the prompts that count as requests.
         account: int[p].
         accounts: how many there are.
     """
@@ -68,7 +68,7 @@ def use_of(columns: sparse.csr_matrix, account: AnyInts, accounts: int) -> Use:
 
     p = len(account)
     who = sparse.csr_matrix((np.ones(p, np.float32), (account, np.arange(p))), shape=(accounts, p))
-    counts = (who @ columns.astype(np.float32)).tocsr()
+    counts = (who @ features.astype(np.float32)).tocsr()
     counts.sort_indices()
     users = np.bincount(counts.indices, minlength=counts.shape[1])
     rarity = np.log(np.maximum(accounts / (users + MIN_SAMPLE), 1.0)).astype(np.float32)
@@ -122,11 +122,11 @@ def _likeness(use: Use, accounts: Ints, rng: np.random.Generator) -> _Likeness:
     return _Likeness(weights=use.weights, place=place, least=least, shares=shares)
 
 
-def hot_columns(use: Use, links: Links, *, level: float, seed: int) -> Ints:
-    """The columns in which more linked accounts write alike than chance explains, most significant first.
+def hot_features(use: Use, links: Links, *, level: float, seed: int) -> Ints:
+    """The features in which more linked accounts write alike than chance explains, most significant first.
 
-    The null distribution of a column is the negative binomial one that a few shuffles predict (a Poisson count whose
-    mean was seen that often). Columns are chosen by Benjamini-Hochberg.
+    The null distribution of a feature is the negative binomial one that a few shuffles predict (a Poisson count whose
+    mean was seen that often). Features are chosen by Benjamini-Hochberg.
 
     Args:
         use: of all accounts.
@@ -163,7 +163,7 @@ def hot_columns(use: Use, links: Links, *, level: float, seed: int) -> Ints:
 
 
 def _disjoint(has: Any, first: Ints, second: Ints) -> Ints:
-    """In each column, half of the accounts with a partner there: about the disjoint pairs, for an office is one."""
+    """In each feature, half of the accounts with a partner there: about the disjoint pairs, for an office is one."""
     from scipy import sparse
 
     pairs = len(first)
@@ -185,24 +185,24 @@ def _shuffled(everybody: Ints, linked: Ints, sent: Ints, rng: np.random.Generato
     return texts
 
 
-def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[Ints]:
-    """Hot columns whose accounts are linked across, in groups; the groups with the most columns first.
+def feature_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[Ints]:
+    """Hot features whose accounts are linked across, in groups; the groups with the most features first.
 
-    Two columns are linked if more pairs of accounts are linked across them than the numbers of links of their accounts
-    explain (Poisson tail, corrected over pairs of columns). They are also linked if most of
-    their accounts have both, as of two sentences of one text. Groups grow by average linkage.
+    Two features are linked if more pairs of accounts are linked across them than the numbers of links of their accounts
+    explain (Poisson tail, corrected over pairs of features). They are also linked if most of their accounts have both,
+    as of two sentences of one text. Groups grow by average linkage.
 
     Args:
         use: of all accounts.
         links: between accounts.
-        hot: the columns.
+        hot: the features.
         log_p: the threshold, natural logarithm of the corrected p-value.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
     from scipy.special import gammainc
 
-    hot = hot[:MOST_COLUMNS]
+    hot = hot[:MAX_FEATURES]
     if len(hot) < 2:
         return [hot] if len(hot) else []
     linked = links.matrix()

@@ -11,16 +11,15 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.accounts.kin import Kin
-from harvestdetect.accounts.rare_links import births
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows, in_sorted
-from harvestdetect.corpus.sign_ups import sign_ups
+from harvestdetect.corpus.creation_times import account_times, creation_times
 from harvestdetect.data import NO_TIME, Campaign
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints, Ints32, Vectors, ranges
 from harvestdetect.util.periods import DAY
 
-__all__ = ["GAPS", "AccountGround", "Sent", "account_ground", "evenly", "gap_bin", "sent_of", "units"]
+__all__ = ["GAPS", "AccountData", "AccountPrompts", "account_data_of", "account_prompts", "evenly", "gap_bin", "units"]
 
 PERIODS: Final = 64
 """Periods into which the time of a dump is divided at most; a period is a day or longer. Chosen."""
@@ -36,7 +35,7 @@ READ: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountGround:
+class AccountData:
     """The data of a scan of p prompts and a accounts."""
 
     account: Ints32
@@ -55,8 +54,8 @@ class AccountGround:
     """float[p, d], of every prompt."""
     fields: AccountFields
     kin: Kin
-    born: Ints
-    """int64[a]: when each account was opened, in seconds, or NO_TIME."""
+    created: Ints
+    """int64[a]: when each account was created, in seconds, or NO_TIME."""
     began: int
     """The first time of the dump, in seconds."""
     period: int
@@ -76,7 +75,7 @@ class AccountGround:
         return np.asarray((time - self.began) // self.period)
 
 
-def account_ground(scan: ScanData, kin: Kin) -> AccountGround:
+def account_data_of(scan: ScanData, kin: Kin) -> AccountData:
     """The data of a scan for the evidence on single accounts."""
     prompts = scan.corpus.prompts
     account, time, count = prompts.account, prompts.time, len(prompts.accounts)
@@ -87,9 +86,7 @@ def account_ground(scan: ScanData, kin: Kin) -> AccountGround:
     period = DAY * max(1, -(-span // (DAY * PERIODS)))
     weight = _heard(np.bincount(account[timed], minlength=count))[account[timed]]
     gaps = gap_bin(np.diff(time[timed])[np.diff(account[timed]) == 0])
-    signed = sign_ups(account, prompts.created_at, time, accounts=count)
-    first = signed.first if scan.fields.fields else np.full_like(signed.first, NO_TIME)
-    return AccountGround(
+    return AccountData(
         account=account,
         time=time,
         content=prompts.content,
@@ -99,7 +96,7 @@ def account_ground(scan: ScanData, kin: Kin) -> AccountGround:
         vectors=scan.vectors,
         fields=scan.fields,
         kin=kin,
-        born=births(signed.created, first, np.ones(count, bool)),
+        created=creation_times(account_times(prompts), has_fields=bool(scan.fields.fields)),
         began=began,
         period=period,
         usual_periods=_shares(np.bincount((time[timed] - began) // period, weight, minlength=-(-span // period))),
@@ -124,7 +121,7 @@ def _shares(counts: Floats | Ints) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class AccountPrompts:
     """What the m accounts of one candidate sent, in it and besides."""
 
     accounts: Ints32
@@ -151,25 +148,25 @@ class Sent:
     """int64[s]: the sender of each."""
 
 
-def sent_of(campaign: Campaign, weight: Floats, ground: AccountGround) -> Sent:
+def account_prompts(campaign: Campaign, weight: Floats, data: AccountData) -> AccountPrompts:
     """What the accounts of a candidate sent.
 
     Args:
         campaign: the candidate, of m accounts.
         weight: float64[m], how surely each is a member.
-        ground: of the scan.
+        data: of the scan.
     """
     accounts, count = campaign.accounts, len(campaign.accounts)
-    kept = ground.counts[campaign.prompts]
+    kept = data.counts[campaign.prompts]
     prompts, cluster = campaign.prompts[kept], campaign.prompt_cluster[kept]
-    member = np.searchsorted(accounts, ground.account[prompts])
-    read = _read(ground.content[prompts], member, count)
+    member = np.searchsorted(accounts, data.account[prompts])
+    read = _read(data.content[prompts], member, count)
     whose, of_cluster = member[read], np.searchsorted(campaign.clusters, cluster[read])
-    vectors = np.asarray(ground.vectors[prompts[read]], np.float32)
+    vectors = np.asarray(data.vectors[prompts[read]], np.float32)
     different = np.bincount(whose, minlength=count)
-    own = ranges(ground.start[accounts], ground.start[accounts + 1] - ground.start[accounts])
-    own = own[ground.counts[own] & ~in_sorted(own, campaign.prompts)]
-    return Sent(
+    own = ranges(data.start[accounts], data.start[accounts + 1] - data.start[accounts])
+    own = own[data.counts[own] & ~in_sorted(own, campaign.prompts)]
+    return AccountPrompts(
         accounts=accounts,
         weight=weight,
         prompts=prompts,
@@ -180,7 +177,7 @@ def sent_of(campaign: Campaign, weight: Floats, ground: AccountGround) -> Sent:
         units=units(_beyond(vectors, of_cluster, (weight * _heard(different))[whose], len(campaign.clusters))),
         plain=units(vectors),
         others=own,
-        other_member=np.searchsorted(accounts, ground.account[own]),
+        other_member=np.searchsorted(accounts, data.account[own]),
     )
 
 

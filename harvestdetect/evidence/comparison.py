@@ -1,4 +1,4 @@
-"""The reference for all candidates: other accounts and texts, and the infrastructure of all accounts."""
+"""What all candidates are compared with: other accounts and texts, and the infrastructure of all accounts."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.by_prompt import first_rows
-from harvestdetect.corpus.sign_ups import sign_ups
+from harvestdetect.corpus.creation_times import account_times
 from harvestdetect.data import NO_TIME, Campaign, Corpus
-from harvestdetect.evidence.candidate import Reference, ScanData
-from harvestdetect.evidence.cohort import joined_when
+from harvestdetect.evidence.candidate import Comparison, ScanData
+from harvestdetect.evidence.cohort import first_seen_of
 from harvestdetect.evidence.intent import Ordinary, load_prototypes, margins
 from harvestdetect.evidence.nulls import pool_of
-from harvestdetect.evidence.sign_ups import opened_when
+from harvestdetect.evidence.sign_ups import creations_of
 from harvestdetect.evidence.starts import active_days
 from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
 
-__all__ = ["reference_of", "volumes_of"]
+__all__ = ["comparison_of", "volumes_of"]
 
 
-REFERENCE_TEXTS: Final = 1_000
+OTHER_TEXTS: Final = 1_000
 """Texts outside every candidate that are drawn, at most. Chosen."""
 NEIGHBOURHOOD: Final = 12
 """Nearest texts of other accounts in the neighbourhood of such a text, at most. Chosen."""
 
 
-def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) -> Reference:
+def comparison_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) -> Comparison:
     """What candidates are compared with.
 
     Tempo and work are compared with accounts outside all candidates. Where most accounts are in candidates, those
@@ -57,15 +57,15 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
     timed = first & (prompts.time != NO_TIME)
     timed_row = None if timed.sum() == len(account) else np.flatnonzero(timed).astype(np.int32)
     sent = np.bincount(account, minlength=len(inside))
-    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=len(inside))
+    times = account_times(prompts)
     mixed = inside.mean() > MOST
     others = np.ones(len(inside), bool) if mixed else ~inside
     free = _free_segments(scan.corpus, taken)
-    chosen = free[np.random.default_rng(seed).permutation(len(free))[:REFERENCE_TEXTS]]
+    chosen = free[np.random.default_rng(seed).permutation(len(free))[:OTHER_TEXTS]]
     fixed, shared = _neighbourhood_words(chosen, scan)
     distances = scan.core[free]
     prototypes = load_prototypes(scan.encode)
-    return Reference(
+    return Comparison(
         pool=pool_of(account, others, row=row, candidates=mixed),
         timed_pool=None
         if timed_row is None
@@ -75,8 +75,8 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         volumes=volumes_of(sent),
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),
-        joined=joined_when(signed.first, sent),
-        opened=opened_when(signed, ~inside),
+        first_seen=first_seen_of(times.first, sent),
+        creations=creations_of(times, ~inside),
         fields=scan.fields,
         prototypes=prototypes,
         ordinary=Ordinary(margins=margins(scan.corpus.display.take(chosen), prototypes), seed=seed),
@@ -88,13 +88,13 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
 
 
 def volumes_of(sent: Ints) -> tuple[Floats, Floats]:
-    """See :attr:`~harvestdetect.evidence.candidate.Reference.volumes`."""
+    """See :attr:`~harvestdetect.evidence.candidate.Comparison.volumes`."""
     volume, accounts = np.unique(sent[sent > 0], return_counts=True)
     return volume.astype(np.float64), accounts.astype(np.float64)
 
 
 def _period(time: Ints) -> tuple[float, float] | None:
-    """See :attr:`~harvestdetect.evidence.candidate.Reference.period`.
+    """See :attr:`~harvestdetect.evidence.candidate.Comparison.period`.
 
     Args:
         time: int64[.], seconds of every request, or NO_TIME.

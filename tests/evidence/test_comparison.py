@@ -9,7 +9,7 @@ import pytest
 
 from harvestdetect import Settings, detect
 from harvestdetect.data import Prompt
-from harvestdetect.evidence.candidate import Reference
+from harvestdetect.evidence.candidate import Comparison
 from harvestdetect.evidence.starts import active_days
 from harvestdetect.stages import measuring
 
@@ -51,20 +51,20 @@ def prompts(*, alone: int) -> list[Prompt]:
 def test_all_accounts_are_compared_with_where_most_are_in_candidates(
     alone: int, everyone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[int, Reference]] = []
-    reference_of = measuring.reference_of
+    seen: list[tuple[int, Comparison]] = []
+    comparison_of = measuring.comparison_of
 
-    def observed(campaigns: Any, scan: Any, **named: Any) -> Reference:
+    def observed(campaigns: Any, scan: Any, **named: Any) -> Comparison:
         inside = np.zeros(len(scan.corpus.prompts.accounts), bool)
         for campaign in campaigns:
             inside[campaign.accounts] = True
-        seen.append((int((~inside).sum()), reference_of(campaigns, scan, **named)))
+        seen.append((int((~inside).sum()), comparison_of(campaigns, scan, **named)))
         return seen[-1][1]
 
-    monkeypatch.setattr(measuring, "reference_of", observed)
+    monkeypatch.setattr(measuring, "comparison_of", observed)
     detect(prompts(alone=alone), settings=Settings(encoder="fast", use_cache=False))
-    ((outside, reference),) = seen
+    ((outside, comparison),) = seen
     accounts = 180 + alone
     assert (outside < accounts / 2) == everyone
-    assert len(reference.pool.volume) == len(reference.active.others) == (accounts if everyone else outside)
-    assert (reference.pool.place is not None) == reference.active.candidates == everyone
+    assert len(comparison.pool.volume) == len(comparison.active.others) == (accounts if everyone else outside)
+    assert (comparison.pool.place is not None) == comparison.active.candidates == everyone
