@@ -38,7 +38,6 @@ def with_accounts(
     *,
     volume: Ints32,
     fields: AccountFields,
-    fdr: float,
     link_log_p: float,
     threads: int,
     seed: int,
@@ -54,7 +53,6 @@ def with_accounts(
         source: of the texts.
         volume: int32[a], requests of every account.
         fields: of the accounts.
-        fdr: false-discovery rate.
         link_log_p: see ``Settings.link_log_p``.
         threads: 0 takes all cores.
         seed: of all draws.
@@ -70,7 +68,7 @@ def with_accounts(
     features = prompt_features(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
     engine.share(corpus)
     known = _CandidateInputs(
-        corpus=corpus, features=features, fields=fields, least=least, fdr=fdr, link_log_p=link_log_p, seed=seed
+        corpus=corpus, features=features, fields=fields, least=least, link_log_p=link_log_p, seed=seed
     )
     del features
     work = engine.share(known)
@@ -100,7 +98,6 @@ class _CandidateInputs:
     fields: AccountFields
     least: int
     """Fewest accounts of a group."""
-    fdr: float
     link_log_p: float
     seed: int
 
@@ -146,6 +143,6 @@ def _by_values(work: Shared[_CandidateInputs]) -> _Linked:
     links = links_between(known.corpus, known.fields)
     groups = infrastructure_groups(
         known.corpus, known.features.matrix, known.fields, links, min_accounts=known.least, seed=known.seed,
-        level=known.fdr, log_p=known.link_log_p,
+        log_p=known.link_log_p,
     )  # fmt: skip
     return _Linked(links=links, groups=groups)

@@ -1,13 +1,18 @@
-"""Groups of accounts that are alike, before they are candidates."""
+"""Groups of accounts before they are candidates, and how many of the links that form them may be false."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from harvestdetect.data import Way
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["AccountGroup"]
+__all__ = ["FALSE_LINKS", "AccountGroup"]
+
+FALSE_LINKS: Final = 0.2
+"""Share of the links between groups, or of the features that linked accounts share, that may be false (false-discovery
+rate). Chosen: they form candidates, which are judged. With more false links, candidates would be lost in chains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

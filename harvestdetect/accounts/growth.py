@@ -17,7 +17,7 @@ import numpy as np
 from harvestdetect.accounts.hot_features import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL, PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, run_starts
 
 __all__ = ["GrownGroup", "GrowthInputs", "grow", "growth_inputs"]
@@ -89,13 +89,12 @@ def growth_inputs(use: Use, links: Links, features: Any, account: Ints) -> Growt
     )
 
 
-def grow(inputs: GrowthInputs, hot: Ints, *, share: float) -> GrownGroup:
+def grow(inputs: GrowthInputs, hot: Ints) -> GrownGroup:
     """The accounts that belong to some hot features.
 
     Args:
         inputs: of all accounts.
         hot: the features.
-        share: of an account's prompts that must fit; the others may be about anything.
     """
     use = inputs.use
     near = np.asarray(use.has[:, hot].sum(axis=1)).ravel() > 0
@@ -116,7 +115,7 @@ def grow(inputs: GrowthInputs, hot: Ints, *, share: float) -> GrownGroup:
         chance = max(float((linked & known & ~near).sum() / max((known & ~near).sum(), 1)), 1e-3)
         rate = np.repeat(among[hot] / np.maximum(inputs.users[hot], 1), inputs.users[hot])
         usual = float(np.clip(np.quantile(rate, NEARLY_ALL), 2 * chance, 0.95))
-        fitting = _fit(inputs, core, among, usual, share)
+        fitting = _fit(inputs, core, among, usual)
         odds = fitting.of_account + _by_size(inputs, core, near)[inputs.size]
         odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
         belongs = (odds >= 0) & _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
@@ -149,7 +148,7 @@ def _is_linked(inputs: GrowthInputs, group: Bools) -> Bools:
     return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < FEW))
 
 
-def _fit(inputs: GrowthInputs, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
+def _fit(inputs: GrowthInputs, core: Bools, among: Floats, usual: float) -> _Fitting:
     """How well prompts and accounts fit the features of linked accounts, each without its own part in them."""
     count = len(core)
     prior = max(float(core.sum()) / usual / count, LEAST)
@@ -168,11 +167,11 @@ def _fit(inputs: GrowthInputs, core: Bools, among: Floats, usual: float, share: 
     gains = np.where(core[account], own[prompts], (inputs.features @ gain(among, users - 1))[prompts])
     size = np.diff(inputs.features.indptr)[prompts]
     odds = before + WITNESSES * gains / np.maximum(size, 1)
-    # an account is judged by its best prompts; those that have no feature of the group are all alike
+    # an account is judged by its best fifth (PART); prompts that have no feature of the group are all alike
     order = np.lexsort((-odds, account))
     first = run_starts(account)
     rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
-    wanted = np.ceil(share * inputs.use.sent)
+    wanted = np.ceil(PART * inputs.use.sent)
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)

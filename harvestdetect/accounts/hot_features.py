@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from harvestdetect.accounts.groups import FALSE_LINKS
 from harvestdetect.accounts.products import pair_products
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.amounts import MIN_SAMPLE, MOST
@@ -122,16 +123,16 @@ def _likeness(use: Use, accounts: Ints, rng: np.random.Generator) -> _Likeness:
     return _Likeness(weights=use.weights, place=place, least=least, shares=shares)
 
 
-def hot_features(use: Use, links: Links, *, level: float, seed: int) -> Ints:
+def hot_features(use: Use, links: Links, *, seed: int) -> Ints:
     """The features in which more linked accounts write alike than chance explains, most significant first.
 
     The null distribution of a feature is the negative binomial one that a few shuffles predict (a Poisson count whose
-    mean was seen that often). Features are chosen by Benjamini-Hochberg.
+    mean was seen that often). Features are chosen by Benjamini-Hochberg
+    (:data:`~harvestdetect.accounts.groups.FALSE_LINKS`).
 
     Args:
         use: of all accounts.
         links: between accounts.
-        level: false-discovery rate.
         seed: of the accounts that are drawn and of the shuffles.
     """
     from scipy.special import betainc
@@ -158,7 +159,7 @@ def hot_features(use: Use, links: Links, *, level: float, seed: int) -> Ints:
         usual += counted(_shuffled(everybody, linked, use.sent, rng))
     p_value = np.where(found > 0, betainc(np.maximum(found, 1), usual + 0.5, 1 / (SHUFFLES + 1)), 1.0)
     order = np.lexsort((np.arange(len(found)), p_value))
-    passed = np.flatnonzero(p_value[order] <= level * np.arange(1, len(found) + 1) / len(found))
+    passed = np.flatnonzero(p_value[order] <= FALSE_LINKS * np.arange(1, len(found) + 1) / len(found))
     return np.asarray(order[: passed[-1] + 1 if len(passed) else 0])
 
 

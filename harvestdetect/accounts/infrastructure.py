@@ -25,7 +25,7 @@ from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.creation_times import account_times, creation_times
 from harvestdetect.data import Corpus
-from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import MOST, NEARLY_ALL
 from harvestdetect.util.arrays import Ints
 
 if TYPE_CHECKING:
@@ -55,13 +55,9 @@ def infrastructure_groups(
     *,
     min_accounts: int,
     seed: int,
-    level: float = 0.01,
-    log_p: float = -16.0,
-    share: float = PART,
+    log_p: float,
 ) -> list[AccountGroup]:
     """Groups of accounts that share rare values or sign-ups and write alike, the largest first.
-
-    Many parameters because thresholds of the settings are passed on.
 
     Args:
         corpus: of p prompts.
@@ -70,9 +66,7 @@ def infrastructure_groups(
         links: see :func:`links_between`.
         min_accounts: fewest accounts of a group. Half as many must be linked.
         seed: of the accounts that are drawn and of the shuffles.
-        level: false-discovery rate of the features in which linked accounts are alike.
         log_p: features are one group if chance is less likely (natural logarithm), as clusters are linked.
-        share: of an account's prompts that must fit the group.
 
     Returns:
         nothing where no account has a field or a sign-up.
@@ -84,7 +78,7 @@ def infrastructure_groups(
     account = prompts.account[row].astype(np.int64)
     requests = features[row]
     use = use_of(requests, account, fields.accounts)
-    hot = hot_features(use, links, level=level, seed=seed)
+    hot = hot_features(use, links, seed=seed)
     if not len(hot):
         return []
     inputs = growth_inputs(use, links, requests, account)
@@ -92,7 +86,7 @@ def infrastructure_groups(
     for group in feature_groups(use, links, hot, log_p=log_p):
         if len(group) == 1 and _is_part(use, group, found):
             continue
-        grown = grow(inputs, group, share=share)
+        grown = grow(inputs, group)
         if len(grown.accounts) >= min_accounts and 2 * grown.linked >= min_accounts:
             found.append(grown)
     return [

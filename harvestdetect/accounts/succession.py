@@ -35,6 +35,7 @@ import numpy as np
 
 from harvestdetect.accounts import overlaps
 from harvestdetect.accounts.chain_growth import ChainGroups, GrownChain, grown
+from harvestdetect.accounts.groups import FALSE_LINKS
 from harvestdetect.accounts.payloads import payloads_of
 from harvestdetect.accounts.pieces import Periods, Piece, periods_of
 from harvestdetect.corpus.by_prompt import PromptSegments
@@ -51,9 +52,6 @@ COMPARED: Final = 400
 """Most groups with which pieces are compared. Chosen, for speed."""
 PIECES_AT_ONCE: Final = 256
 """Groups that are compared with all others at a time."""
-FALSE_LINKS: Final = 0.2
-"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged. It is not that of the settings: with
-more false links, candidates would be lost in chains."""
 
 
 class Chain(NamedTuple):

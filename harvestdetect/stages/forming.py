@@ -44,7 +44,7 @@ def form(compared: Compared, plan: ScanPlan) -> Formed:
         campaigns, refined, kin = with_accounts(
             texts, refined,
             ClusterSource(corpus=corpus, parts=parts, vectors=compared.wording.vectors, min_accounts=least),
-            volume=volume.prompts, fields=fields, fdr=settings.fdr, link_log_p=settings.link_log_p,
+            volume=volume.prompts, fields=fields, link_log_p=settings.link_log_p,
             threads=settings.threads, seed=settings.seed,
             engine=context.engine if len(refined.assigned) >= PARALLEL_CLUSTERS else None,
         )  # fmt: skip

@@ -15,6 +15,7 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups, links_between
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.data import NO_TIME, FieldColumn, Prompts
+from harvestdetect.settings import Settings
 
 START = 1_772_323_200
 DAY = 86_400
@@ -163,7 +164,9 @@ def groups_of(log: Log, *, seed: int = 0, order: np.random.Generator | None = No
     corpus: Any = SimpleNamespace(prompts=prompts)
     fields = account_values(prompts)
     links = links_between(corpus, fields)
-    return infrastructure_groups(corpus, features, fields, links, min_accounts=10, seed=seed)
+    return infrastructure_groups(
+        corpus, features, fields, links, min_accounts=10, seed=seed, log_p=Settings().link_log_p
+    )
 
 
 def held(groups: Sequence[AccountGroup], members: Sequence[int]) -> tuple[float, float]:

@@ -161,7 +161,7 @@ def test_hot_features_are_those_of_linked_accounts() -> None:
     prompts, features = prompts_and_features(log)
     fields = account_values(prompts)
     use = use_of(features, prompts.account, fields.accounts)
-    hot = hot_features(use, rare_links(fields, unknown(fields.accounts)), level=0.01, seed=0)
+    hot = hot_features(use, rare_links(fields, unknown(fields.accounts)), seed=0)
     users = use.has[:, hot].toarray()
     assert {200, 201} <= set(hot.tolist())
     assert (users[list(log.members)].sum(axis=0) > 0.8 * users.sum(axis=0)).mean() >= 0.8
