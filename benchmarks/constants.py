@@ -156,7 +156,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of(
         "util.amounts",
-        MOST="share", NEARLY_ALL="share", PART="share", EXCEPTIONAL="share", FEW="share", MIN_SAMPLE="items",
+        MOST="share", NEARLY_ALL="share", SMALL_PART="share", EXCEPTIONAL="share", FEW="share", MIN_SAMPLE="items",
         GROUP="accounts", SEVERAL="items",
     ),
     *_of("corpus.account_fields", RARE="accounts"),
@@ -175,10 +175,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.alike", NEIGHBORS="neighbours", LIFT="times"),
     *_of("accounts.rare_links", PARTNERS="accounts"),
     *_of("accounts.hot_features", BY_CHANCE="accounts", LEAST_PARTNERS="accounts"),
-    *_of("accounts.pieces", GAP="probability", SHORT="share", REACH="times"),
+    *_of("accounts.pieces", GAP="probability", SHORT="share", MAX_GAP_IN_PERIODS="times"),
     *_of("accounts.groups", FALSE_LINKS="probability"),
     *_of("accounts.succession", SIZE_RATIO="times"),
-    *_of("accounts.seeds", REACH="cosine"),
+    *_of("accounts.seeds", SEED_MIN_COSINE="cosine"),
     *_of("evidence.least_data", MIN_COMPARED="items", MIN_PROMPTS="prompts"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
     *_of("evidence.comparison", NEIGHBOURHOOD="texts"),
@@ -192,10 +192,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
-    *_of("evidence.account_data", HEARD="prompts"),
+    *_of("evidence.account_data", COUNTED_REQUESTS="prompts"),
     *_of(
         "evidence.account_readings",
-        SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
+        SPREAD="cosine", BETWEEN="cosine", CREATION_WINDOW="seconds",
     ),
     *_of(
         "evidence.readings",
@@ -231,7 +231,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic",
     },
-    "accounts.seeds": {"MOST_SEEDS": "reading", "MOST_BYTES": "reading", "_BLOCK": "memory"},
+    "accounts.seeds": {"MAX_SEEDS": "reading", "MAX_BYTES": "reading", "_BLOCK": "memory"},
     "accounts.succession": {"COMPARED": "sampling", "PIECES_AT_ONCE": "memory"},
     "campaign.links": {
         "UNDIVIDED": "speed",
@@ -276,45 +276,48 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "corpus.account_fields": {"SHOWN": "display"},
     "corpus.skeletons": {"NEAR": "reading"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
-    "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
+    "evidence.adapters": {"FIRST_PAIRS": "speed", "FIRST_PAIRS_P": "speed"},
     "evidence.account_data": {
-        "PERIODS": "memory", "GAPS": "reading", "SHORTEST": "reading", "READ": "sampling",
+        "PERIODS": "memory", "GAPS": "reading", "SHORTEST": "reading", "MAX_REQUESTS_PER_ACCOUNT": "sampling",
     },
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
-    "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},
+    "evidence.candidate": {"READ_AMONG": "sampling"},
     "evidence.cohort": {"COUNTED": "memory"},
     "evidence.coordination": {"GRID": "speed"},
     "evidence.duplicates": {
         "COPY": "explains", "ALIKE": "explains", "CLOSE": "explains", "KEEPS": "explains", "TRACES": "explains",
         "SAME_TRACES": "explains", "LENGTHS": "explains", "KANA_SHARE": "explains", "_FEW_WORDS": "explains",
-        "_SHAPED": "explains", "PAIRS": "sampling", "MOST_TEMPLATES": "speed", "BUCKETS": "format",
+        "_MARKED_LINES": "explains", "PAIRS": "sampling", "MAX_TEMPLATES": "speed", "BUCKETS": "format",
         "_SCRIPTS": "format",
     },
     "evidence.intent": {
         "FIXED_MARGIN": "explains", "TEXTS_MARGIN": "explains", "NEAREST": "explains", "BESIDE": "explains",
-        "FEWEST_WORDS": "explains", "AT_MOST": "display", "BEGINNING": "speed", "SAMPLE": "sampling",
-        "GLANCE": "speed", "GLANCE_MARGIN": "speed",
+        "FEWEST_WORDS": "explains", "AT_MOST": "display", "BEGINNING": "speed", "MAX_TEXTS": "sampling",
+        "FIRST_TEXTS": "speed", "FIRST_TEXTS_MARGIN": "speed",
     },
-    "evidence.load": {"COMPOSITIONS": "sampling", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "sampling"},
+    "evidence.load": {
+        "COMPOSITIONS": "sampling", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "sampling",
+        "LEAST_LOG_P": "arithmetic",
+    },
     "evidence.model_pivot": {"PIVOT_BEFORE": "explains", "PIVOT_MODELS": "explains"},
     "evidence.nulls": {
         "STEPS": "sampling", "DRAWS": "sampling", "SETTLED": "sampling", "MAX_MEMBERS": "sampling",
-        "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
+        "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "P_FLOOR": "arithmetic",
     },
-    "evidence.own_items": {"ACCOUNTS": "sampling", "EACH": "sampling"},
+    "evidence.own_items": {"MAX_ACCOUNTS": "sampling", "MAX_REQUESTS_EACH": "sampling"},
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {
-        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "LEAST_WORDS": "fit",
-        "LEAST_DAYS": "fit",
+        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "WORDS_LEAST_BITS": "fit",
+        "DAYS_LEAST_BITS": "fit",
     },
     "evidence.comparison": {"OTHER_TEXTS": "sampling"},
     "evidence.shared_values": {
-        "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",
+        "LISTED": "display", "TAG_BYTES": "display", "TAG_VALUES": "display",
     },
     "evidence.timed_prompts": {
         "MAX_DAYS": "reading", "AT_ONCE": "memory",
     },
-    "evidence.wording": {"DIGITS": "arithmetic", "READ": "speed", "FILLED": "explains"},
+    "evidence.wording": {"DIGITS": "arithmetic", "READ_CHARACTERS": "speed", "FILLED": "explains"},
     "evidence.work_list": {
         "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "GATHERED": "memory",
         "NO_SPREAD": "arithmetic", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
@@ -341,7 +344,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "judge.members": {
         "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
-        "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
+        "LIMIT": "arithmetic", "MENTIONED_BITS": "display", "MOST_CLAUSES": "display",
     },
     "judge.parting": {"NEXT_TO_NO_WEIGHT": "arithmetic", "EVEN": "arithmetic"},
     "judge.title_words": {
@@ -349,7 +352,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "IN_SHARE": "display", "IN_TEXTS": "display", "LIFT": "display", "KEPT": "display",
     },
     "judge.titles": {
-        "LONGEST": "display", "ROOM": "display", "SEVERAL": "display", "QUOTED": "display",
+        "LONGEST": "display", "ROOM": "display", "ROOM_OF_SEVERAL": "display", "QUOTED": "display",
         "LEAST_PART": "display", "TEXTS": "display", "TELLING": "display", "LEAST_QUOTED": "display",
         "COVERED": "display", "MOST_OF_ONE": "display", "LEADS": "display", "LEAST_BITS": "display",
         "LEAST_ROOM": "display", "JOINING": "display", "WORDS": "display", "WORDS_BESIDE": "display",

@@ -43,7 +43,7 @@ constants of its own stage and of earlier ones. The last stage always runs."""
 _FIRST_USE: Final = {
     "util.amounts": "read",
     "util.amounts.NEARLY_ALL": "cluster",
-    "util.amounts.PART": "assign",
+    "util.amounts.SMALL_PART": "assign",
     "util.amounts.FEW": "accounts",
     "util.amounts.MIN_SAMPLE": "accounts",
     "util.amounts.GROUP": "campaigns",

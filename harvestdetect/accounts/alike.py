@@ -36,7 +36,7 @@ SEARCHED: Final = 3
 PROFILES_AT_ONCE: Final = 8_192
 """Profiles that are projected or compared at a time."""
 LIFT: Final = 4.0
-"""How many times as common such a feature is in the group as among all accounts, at least. Chosen."""
+"""Smallest ratio of a feature's share in the group to its share among all accounts. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """One list of candidates: those that texts gave, and the groups of accounts that are alike.
 
-* A group with the same accounts as a candidate is that candidate; the candidate is told to have been found both ways.
+* A group with the same accounts as a candidate is that candidate; the candidate is reported as found both ways.
 * A candidate of texts may hold two populations behind one template: a campaign among the users of a framework. Where
   a group is a part of the candidate, and the rest has few neighbours in the group, the rest is a candidate of its own.
 * Every other group is a candidate. Its prompts are divided into templates like those of a cluster of texts.
@@ -30,7 +30,7 @@ from harvestdetect.engines.sharing import Shared
 from harvestdetect.template.clusters import ClusterSource, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
-from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Ints32, ranges, unique
 
 __all__ = ["NearestLookup", "with_candidates", "with_groups"]
@@ -96,7 +96,7 @@ class NearestLookup:
         near = self._account[index[index >= 0]]
         in_part, in_rest = int(in_sorted(near, part).sum()), int(in_sorted(near, rest).sum())
         by_chance = len(part) / (len(part) + len(rest))
-        return in_part < PART * by_chance * (in_part + in_rest)
+        return in_part < SMALL_PART * by_chance * (in_part + in_rest)
 
 
 def with_groups(

@@ -21,7 +21,7 @@ from harvestdetect.accounts.payloads import Payloads
 from harvestdetect.accounts.pieces import Periods, Piece
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, GROUP, MIN_SAMPLE, MOST, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Floats, Ints32, run_starts, unique
 from harvestdetect.util.periods import DAY
 
@@ -78,7 +78,9 @@ def grown(chain: Sequence[int], compared: ChainGroups, prompts: Prompts, *, most
         days = max(last.max() - first.min(), length)
         busiest[i] = np.stack((first, last))
         joins[i] = inside.mean() >= NEARLY_ALL and len(new[i]) <= most_a_day * days
-    outside = np.array([len(left) > (1 - PART) * len(group.accounts) for left, group in zip(new, groups, strict=True)])
+    outside = np.array(
+        [len(left) > (1 - SMALL_PART) * len(group.accounts) for left, group in zip(new, groups, strict=True)]
+    )
     null = np.sort(cosine[outside & ~joins])
     above = len(null) - np.searchsorted(null, cosine)
     found = np.flatnonzero(joins & (above + 1 <= FEW * (len(null) + 1))).tolist()

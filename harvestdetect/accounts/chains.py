@@ -18,13 +18,13 @@ from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.pieces import Piece, distinct, pieces_of
 from harvestdetect.accounts.succession import chained
-from harvestdetect.campaign.form import joined
+from harvestdetect.campaign.form import joined, with_prompts
 from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Way
 from harvestdetect.template.clusters import ClusterSource
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.amounts import GROUP, MIN_SAMPLE, NEARLY_ALL
-from harvestdetect.util.arrays import Bools, Ints32, unique
+from harvestdetect.util.arrays import Ints32, unique
 
 __all__ = ["SUCCESSION", "chains", "is_chain", "is_short_chain"]
 
@@ -92,7 +92,7 @@ def chains(
                 continue
             mask = in_sorted(campaign.prompts, prompts)
             if mask.any():
-                parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
+                parts.append(with_prompts(campaign, mask, account=corpus.prompts.account, volume=volume))
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
         accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= MIN_SAMPLE or not parts:
@@ -102,26 +102,3 @@ def chains(
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION), generations=chain.generations))
     return [*campaigns, *found], refined
-
-
-def _within(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:
-    """A campaign with some of its prompts only, and with their accounts.
-
-    Args:
-        campaign: the campaign.
-        inside: bool[q]: which of its prompts stay, at least one.
-        account: int32[p], the account of every prompt.
-        volume: int32[a], requests of every account.
-    """
-    prompts, cluster = campaign.prompts[inside], campaign.prompt_cluster[inside]
-    accounts, hits = np.unique(account[prompts], return_counts=True)
-    return replace(
-        campaign,
-        clusters=unique(cluster),
-        accounts=accounts.astype(np.int32),
-        membership=campaign.membership[np.searchsorted(campaign.accounts, accounts)],
-        harvest_share=hits / volume[accounts],
-        harvest_prompts=hits.astype(np.int32),
-        prompts=prompts,
-        prompt_cluster=cluster,
-    )

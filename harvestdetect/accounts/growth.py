@@ -17,7 +17,7 @@ import numpy as np
 from harvestdetect.accounts.hot_features import Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL, PART
+from harvestdetect.util.amounts import FEW, MIN_SAMPLE, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, run_starts
 
 __all__ = ["GrownGroup", "GrowthInputs", "grow", "growth_inputs"]
@@ -167,11 +167,11 @@ def _fit(inputs: GrowthInputs, core: Bools, among: Floats, usual: float) -> _Fit
     gains = np.where(core[account], own[prompts], (inputs.features @ gain(among, users - 1))[prompts])
     size = np.diff(inputs.features.indptr)[prompts]
     odds = before + WITNESSES * gains / np.maximum(size, 1)
-    # an account is judged by its best fifth (PART); prompts that have no feature of the group are all alike
+    # an account is judged by its best fifth (SMALL_PART); prompts that have no feature of the group are all alike
     order = np.lexsort((-odds, account))
     first = run_starts(account)
     rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
-    wanted = np.ceil(PART * inputs.use.sent)
+    wanted = np.ceil(SMALL_PART * inputs.use.sent)
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
-from harvestdetect.util.amounts import MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import MOST, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, run_starts
 from harvestdetect.util.words import words
 
@@ -47,7 +47,7 @@ class Payloads:
         size = np.diff(self._start)
         by_group = sparse.csr_matrix((np.ones(len(group), np.float32), np.arange(len(group)), self._start))
         share = (sparse.diags((1 / np.maximum(size, 1)).astype(np.float32)) @ by_group @ used).tocsr()
-        share.data = (share.data >= PART).astype(np.float32)
+        share.data = (share.data >= SMALL_PART).astype(np.float32)
         share.eliminate_zeros()
         self._fixed = share
         self._used = (used - used.multiply(self._fixed[group])).tocsr()

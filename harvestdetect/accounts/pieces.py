@@ -20,9 +20,9 @@ GAP: Final = 0.01
 """Probability of a gap in time that divides a group. Chosen."""
 SHORT: Final = 0.3
 """Longest period of a piece, as a share of that of the whole dump. Chosen."""
-REACH: Final = 2
-"""Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
-may not have been found. Chosen."""
+MAX_GAP_IN_PERIODS: Final = 2
+"""Longest time between two pieces that continue each other, in periods of the longer one: a piece between them may not
+have been found. Chosen."""
 
 
 class Piece(NamedTuple):
@@ -108,7 +108,7 @@ class Periods:
     def adjoin(self, rows: Ints, others: Ints) -> Bools:
         """bool[r, s]: whether the periods of two groups are short and near, and have less than half in common."""
         common, shorter, longer = self._common(rows, others)
-        near = -common <= REACH * longer
+        near = -common <= MAX_GAP_IN_PERIODS * longer
         return np.asarray((common < MOST * shorter) & near & self.short[rows, None] & self.short[others])
 
     def coincide(self, rows: Ints, others: Ints) -> Bools:

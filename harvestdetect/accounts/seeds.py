@@ -29,12 +29,12 @@ from harvestdetect.util.small_files import small_bytes, small_text
 
 __all__ = ["SeedGroup", "Seeds", "compared_texts", "load_seeds", "seed_group"]
 
-REACH: Final = 0.8
+SEED_MIN_COSINE: Final = 0.8
 """Cosine from which a text is near one that was given. Chosen: at 0.75, long texts on other matters are near as well;
 at 0.85, paraphrases no longer are. It decides only candidates of ``scan --around``."""
-MOST_SEEDS: Final = 1_000
+MAX_SEEDS: Final = 1_000
 """Most texts and accounts that may be given."""
-MOST_BYTES: Final = 16_000_000
+MAX_BYTES: Final = 16_000_000
 """Most bytes of a file of seeds."""
 _BLOCK: Final = 1 << 14
 """Vectors that are compared at a time."""
@@ -67,7 +67,7 @@ def load_seeds(file: Path) -> Seeds:
         InputError: it cannot be read, has nothing or too much, or a line is malformed.
     """
     name = f"the file of seeds {file}"
-    raw = small_bytes(file, name=name, most=MOST_BYTES, advice="give fewer seeds", error=InputError)
+    raw = small_bytes(file, name=name, most=MAX_BYTES, advice="give fewer seeds", error=InputError)
     advice = "write a text or a JSON object on each line"
     lines = small_text(raw, name=name, advice=advice, error=InputError).splitlines()
     texts: dict[str, None] = {}
@@ -79,8 +79,8 @@ def load_seeds(file: Path) -> Seeds:
     count = len(texts) + len(accounts)
     if not count:
         raise InputError(f"the seeds {file} are empty; write a text or an account on each line")
-    if count > MOST_SEEDS:
-        raise InputError(f"the seeds {file} are {count:,}, more than {MOST_SEEDS:,}; give fewer")
+    if count > MAX_SEEDS:
+        raise InputError(f"the seeds {file} are {count:,}, more than {MAX_SEEDS:,}; give fewer")
     digest = hashlib.sha256(raw).hexdigest()
     return Seeds(texts=tuple(texts), accounts=tuple(accounts), source=f"{file} (SHA-256 {digest[:16]})")
 
@@ -146,7 +146,7 @@ def _near_texts(source: ClusterSource, wanted: Floats32) -> Bools:
     near = np.zeros(len(corpus.digest), bool)
     for start in range(0, len(near) if len(wanted) else 0, _BLOCK):
         cosine = unit(source.vectors[start : start + _BLOCK]) @ wanted.T
-        near[start : start + _BLOCK] = cosine.max(axis=1) >= REACH
+        near[start : start + _BLOCK] = cosine.max(axis=1) >= SEED_MIN_COSINE
     found = np.zeros(len(corpus.prompts.account), bool)
     found[corpus.posting_prompt[near[corpus.posting_segment]]] = True
     return found
@@ -173,7 +173,9 @@ def _in_common(given: Ints32, source: ClusterSource, neighbors: Neighbors, kin: 
     np.maximum.at(high, segment, sender)
     own = unique(segment)
     index, distance = neighbors.index[own], neighbors.distance[own]
-    close = (index >= 0) & (distance <= np.float32(np.sqrt(2 - 2 * REACH))) & (high[np.maximum(index, 0)] >= 0)
+    close = (
+        (index >= 0) & (distance <= np.float32(np.sqrt(2 - 2 * SEED_MIN_COSINE))) & (high[np.maximum(index, 0)] >= 0)
+    )
     other = np.maximum(index, 0)
     differs = close & ((low[other] != low[own][:, None]) | (high[other] != high[own][:, None]))
     common = np.zeros(len(corpus.digest), bool)

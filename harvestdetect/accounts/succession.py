@@ -40,7 +40,7 @@ from harvestdetect.accounts.payloads import payloads_of
 from harvestdetect.accounts.pieces import Periods, Piece, periods_of
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus, Prompts
-from harvestdetect.util.amounts import GROUP, MOST, NEARLY_ALL, PART
+from harvestdetect.util.amounts import GROUP, MOST, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
 __all__ = ["Chain", "chained"]
@@ -82,7 +82,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
         return []
     compared = _compared(len(groups), asked, seed)
     payloads = payloads_of([groups[i].prompts for i in compared], corpus, parts)
-    other = shared.share(compared, compared) < PART
+    other = shared.share(compared, compared) < SMALL_PART
     dealt = payloads.dealt
     follows = periods.adjoin(compared, compared) & other & dealt[:, None] & dealt
     sizes = _sizes([groups[i] for i in compared], periods.days[compared])
@@ -189,7 +189,7 @@ def _continuing(periods: Periods, shared: _SharedAccounts) -> Ints:
     short = np.flatnonzero(periods.short)
     found = []
     for rows in np.split(short, np.arange(PIECES_AT_ONCE, len(short), PIECES_AT_ONCE)):
-        follows = periods.adjoin(rows, short) & (shared.share(rows, short) < PART)
+        follows = periods.adjoin(rows, short) & (shared.share(rows, short) < SMALL_PART)
         found.append(rows[follows.any(axis=1)])
     return np.concatenate(found)
 

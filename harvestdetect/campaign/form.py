@@ -16,7 +16,7 @@ from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.data import Campaign, Way
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints32, unique
 
-__all__ = ["ClusterGroup", "form_campaigns", "joined", "kept_members", "without"]
+__all__ = ["ClusterGroup", "form_campaigns", "joined", "kept_members", "with_prompts", "without"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +155,26 @@ def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaig
         account: int32[p], the account of every prompt.
     """
     stay = ~np.isin(campaign.accounts, accounts)
-    mine = ~np.isin(account[campaign.prompts], accounts)
-    cluster = campaign.prompt_cluster[mine]
+    return _part(campaign, stay, ~np.isin(account[campaign.prompts], accounts))
+
+
+def with_prompts(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:
+    """A campaign with some of its prompts only, and with their accounts.
+
+    Args:
+        campaign: the campaign.
+        inside: bool[q]: which of its prompts stay, at least one.
+        account: int32[p], the account of every prompt.
+        volume: int32[a], the number of prompts of each account.
+    """
+    accounts, hits = np.unique(account[campaign.prompts[inside]], return_counts=True)
+    part = _part(campaign, np.isin(campaign.accounts, accounts), inside)
+    return replace(part, harvest_share=hits / volume[accounts], harvest_prompts=hits.astype(np.int32))
+
+
+def _part(campaign: Campaign, stay: Bools, inside: Bools) -> Campaign:
+    """A campaign with the accounts of ``stay`` and the prompts of ``inside``; the counts of accounts do not change."""
+    cluster = campaign.prompt_cluster[inside]
     return replace(
         campaign,
         clusters=unique(cluster),
@@ -164,7 +182,7 @@ def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaig
         membership=campaign.membership[stay],
         harvest_share=campaign.harvest_share[stay],
         harvest_prompts=campaign.harvest_prompts[stay],
-        prompts=campaign.prompts[mine],
+        prompts=campaign.prompts[inside],
         prompt_cluster=cluster,
     )
 

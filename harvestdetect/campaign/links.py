@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.campaign.shared_accounts import blocks, by_chance, log_tail, overlaps_of, shared_pairs
-from harvestdetect.util.amounts import GROUP, MOST, PART
+from harvestdetect.util.amounts import GROUP, MOST, SMALL_PART
 from harvestdetect.util.arrays import Ints32
 
 __all__ = [
@@ -87,7 +87,7 @@ def link_clusters(
         pairs = shared_pairs(overlaps, block)
         pairs = pairs.at((pairs.first < pairs.second) & (pairs.shared >= GROUP))
         overlap = pairs.shared / np.minimum(overlaps.size[pairs.first], overlaps.size[pairs.second])
-        pairs, overlap = pairs.at(overlap >= PART), overlap[overlap >= PART]
+        pairs, overlap = pairs.at(overlap >= SMALL_PART), overlap[overlap >= SMALL_PART]
         expected = by_chance(overlaps, pairs)
         expected *= np.where(is_copy[pairs.first] | is_copy[pairs.second], COPIED_RELIEF, 1.0)
         tail = log_tail(overlaps, pairs.shared, expected)

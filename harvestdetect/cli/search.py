@@ -70,11 +70,11 @@ def search(folder: Path, text: str | None, file: Path | None, output: str, **giv
     """
     wanted = _wanted(text, file, given["account"], given["shares"])
     from harvestdetect.search import open_search
-    from harvestdetect.search.seeding import MOST_SEEDS, seed_lines
+    from harvestdetect.search.seeding import MAX_SEEDS, seed_lines
 
     quiet = given["quiet"]
     notes = (lambda sentence: None) if quiet else note
-    options = {"top": MOST_SEEDS if output == "seeds" else given["top"], "reveal": given["reveal"]}
+    options = {"top": MAX_SEEDS if output == "seeds" else given["top"], "reveal": given["reveal"]}
     with open_search(folder, work=given["work"], progress=partial(progress_bar, quiet=quiet), notes=notes) as opened:
         if given["account"] is not None:
             found = opened.of_account(given["account"], **options)

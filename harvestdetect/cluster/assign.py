@@ -19,7 +19,7 @@ import numpy as np
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, in_sorted, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
-from harvestdetect.util.amounts import MOST, PART
+from harvestdetect.util.amounts import MOST, SMALL_PART
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, blocks_of, pairs, ranges, unique
 
 __all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "verbatim_clusters", "volumes"]
@@ -285,7 +285,7 @@ def nearby(
     around = neighbors.index[distinct, :NEIGHBORS_AMONG]
     foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
     share = (in_sorted(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
-    return unique(others[row[(share > PART)[place]]]).astype(np.int32)
+    return unique(others[row[(share > SMALL_PART)[place]]]).astype(np.int32)
 
 
 def _segments_of(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:

@@ -27,10 +27,10 @@ GAPS: Final = 16
 """Classes of the time between two successive requests, each twice as long as the one before."""
 SHORTEST: Final = 4
 """Seconds below which times between two requests are of one class. Chosen."""
-HEARD: Final = 10
+COUNTED_REQUESTS: Final = 10
 """Requests of an account that count towards what is usual, at most: heavy accounts would decide it. As many requests
 with the usual times are added to those of others. Chosen."""
-READ: Final = 64
+MAX_REQUESTS_PER_ACCOUNT: Final = 64
 """Requests of an account whose vectors are compared, at most, evenly chosen. It bounds time. Chosen."""
 
 
@@ -84,7 +84,7 @@ def account_data_of(scan: ScanData, kin: Kin) -> AccountData:
     began = int(time[timed].min()) // DAY * DAY if len(timed) else 0
     span = int(time[timed].max()) - began + 1 if len(timed) else 1
     period = DAY * max(1, -(-span // (DAY * PERIODS)))
-    weight = _heard(np.bincount(account[timed], minlength=count))[account[timed]]
+    weight = _counted(np.bincount(account[timed], minlength=count))[account[timed]]
     gaps = gap_bin(np.diff(time[timed])[np.diff(account[timed]) == 0])
     return AccountData(
         account=account,
@@ -109,9 +109,9 @@ def gap_bin(seconds: Ints) -> Ints:
     return np.clip(np.log2(np.maximum(seconds, 1) / SHORTEST), 0, GAPS - 1).astype(np.int64)
 
 
-def _heard(sent: Ints) -> Floats:
+def _counted(sent: Ints) -> Floats:
     """The weight of a request of each account: float64[a]."""
-    return np.asarray(np.minimum(sent, HEARD) / np.maximum(sent, 1))
+    return np.asarray(np.minimum(sent, COUNTED_REQUESTS) / np.maximum(sent, 1))
 
 
 def _shares(counts: Floats | Ints) -> Floats:
@@ -135,7 +135,7 @@ class AccountPrompts:
     number: Ints
     """int64[m]: how many of them each account sent."""
     different: Ints
-    """int64[m]: how many different ones, of which :data:`READ` count at most."""
+    """int64[m]: how many different ones, of which :data:`MAX_REQUESTS_PER_ACCOUNT` count at most."""
     whose: Ints
     """int64[r], ascending: the sender of each different request that is read."""
     units: Floats32
@@ -174,7 +174,7 @@ def account_prompts(campaign: Campaign, weight: Floats, data: AccountData) -> Ac
         number=np.bincount(member, minlength=count),
         different=different,
         whose=whose,
-        units=units(_beyond(vectors, of_cluster, (weight * _heard(different))[whose], len(campaign.clusters))),
+        units=units(_beyond(vectors, of_cluster, (weight * _counted(different))[whose], len(campaign.clusters))),
         plain=units(vectors),
         others=own,
         other_member=np.searchsorted(accounts, data.account[own]),
@@ -188,12 +188,19 @@ def units(vectors: Floats32) -> Floats32:
 
 
 def evenly(member: Ints) -> Bools:
-    """At most :data:`READ` of the rows of each member, evenly chosen: bool of an ascending ``member``."""
+    """At most :data:`MAX_REQUESTS_PER_ACCOUNT` of the rows of each member, evenly chosen.
+
+    Args:
+        member: int64[r], ascending.
+
+    Returns:
+        bool[r].
+    """
     if not len(member):
         return np.zeros(0, bool)
     size = np.bincount(member)
     rank = np.arange(len(member)) - (np.cumsum(size) - size)[member]
-    wanted = np.minimum(size, READ)[member]
+    wanted = np.minimum(size, MAX_REQUESTS_PER_ACCOUNT)[member]
     return np.asarray(rank * wanted // size[member] != (rank - 1) * wanted // size[member])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from harvestdetect.accounts.kin import NearestAccounts
 from harvestdetect.data import NO_TIME, Campaign
 from harvestdetect.evidence.account_data import (
-    HEARD,
+    COUNTED_REQUESTS,
     AccountData,
     AccountPrompts,
     account_prompts,
@@ -38,8 +38,8 @@ SPREAD: Final = 0.25
 """Standard deviation of the cosine of two requests of one account that have nothing in common. Measured."""
 BETWEEN: Final = 0.05
 """Standard deviation of the mean likeness within innocent and guilty accounts alike. Chosen."""
-BORN: Final = DAY // 2
-"""Seconds between two sign-ups that are near each other. Chosen."""
+CREATION_WINDOW: Final = DAY // 2
+"""Seconds between the creations of two accounts within which these are near each other. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +105,9 @@ def _times_like(place: Ints, member: Ints, usual: Floats, sent: AccountPrompts) 
     count, classes = len(sent.accounts), len(usual)
     had = np.bincount(member * classes + place, minlength=count * classes).reshape(count, classes).astype(np.float64)
     number = had.sum(axis=1)
-    own = had * (sent.weight * np.minimum(number, HEARD) / np.maximum(number, 1))[:, None]
+    own = had * (sent.weight * np.minimum(number, COUNTED_REQUESTS) / np.maximum(number, 1))[:, None]
     rest = own.sum(axis=0) - own
-    share = (rest + HEARD * usual) / (rest.sum(axis=1, keepdims=True) + HEARD)
+    share = (rest + COUNTED_REQUESTS * usual) / (rest.sum(axis=1, keepdims=True) + COUNTED_REQUESTS)
     total = (had * np.log2(share / usual)).sum(axis=1)
     return np.where(number > 0, total / np.sqrt(np.maximum(number, 1)), np.nan)
 
@@ -166,7 +166,7 @@ def _other_traffic(sent: AccountPrompts, data: AccountData) -> Floats:
     has = (number > 0).astype(np.float64)
     beyond = np.einsum("md,md->m", inside, other) - _with_others(inside, other, has)
     pairs = np.minimum(number, 20) * np.minimum(sent.different, 20)
-    return np.where((number > 0) & (has.sum() > 1), -beyond * np.sqrt(pairs / (pairs + HEARD)), np.nan)
+    return np.where((number > 0) & (has.sum() > 1), -beyond * np.sqrt(pairs / (pairs + COUNTED_REQUESTS)), np.nan)
 
 
 def _wording(sent: AccountPrompts, data: AccountData) -> Floats:
@@ -177,7 +177,7 @@ def _wording(sent: AccountPrompts, data: AccountData) -> Floats:
 
 
 def _subject(sent: AccountPrompts, data: AccountData) -> Floats:
-    """The same for what its requests have beyond the template."""
+    """How much more its requests, beyond the template, are like those of the others than is usual in the candidate."""
     mean = _means(sent.units, sent.whose, len(sent.accounts))
     return _beyond_usual(_with_others(mean, mean, sent.weight), sent)
 
@@ -272,9 +272,9 @@ def _created(sent: AccountPrompts, data: AccountData) -> Floats:
 
 
 def _around(ascending: Ints, moment: Ints) -> tuple[Ints, Ints]:
-    """The places between which the moments within :data:`BORN` of each lie."""
-    low = np.searchsorted(ascending, moment - BORN, side="left")
-    return low, np.searchsorted(ascending, moment + BORN, side="right")
+    """The places between which the moments within :data:`CREATION_WINDOW` of each lie."""
+    low = np.searchsorted(ascending, moment - CREATION_WINDOW, side="left")
+    return low, np.searchsorted(ascending, moment + CREATION_WINDOW, side="right")
 
 
 # ---------------------------------------------------------------- when it sent

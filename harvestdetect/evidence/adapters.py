@@ -13,7 +13,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import prompt_texts
 from harvestdetect.evidence import candidate as candidates
-from harvestdetect.evidence import duplicates, wording
+from harvestdetect.evidence import duplicates, intent, wording
 from harvestdetect.evidence.block_density import block_density
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, some_of
 from harvestdetect.evidence.cohort import cohort_coverage
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 
-GLANCE: Final = 8
+FIRST_PAIRS: Final = 8
 """Pairs of texts that are compared at first; of slots, twice as many texts are read at first. Chosen."""
-GLANCE_P: Final = 0.1
-"""Largest p-value of the first texts at which all of them are read. Chosen."""
+FIRST_PAIRS_P: Final = 0.1
+"""Largest p-value of the first pairs or texts at which all of them are read. Chosen."""
 
 
 # ---------------------------------------------------------------- text
@@ -85,7 +85,7 @@ def take_slot_sweep(candidate: CandidateData, context: MeasureContext) -> Observ
         texts = [token_texts(text) for text in _texts(prompts[read], candidate, context)]
         return slot_sweep(texts, [align(description.kept, text) for text in texts], copied=copied[read])
 
-    return _glanced(swept, 2 * GLANCE, candidates.TEXTS)
+    return _few_first(swept, 2 * FIRST_PAIRS, intent.MAX_TEXTS)
 
 
 def take_duplicate_types(candidate: CandidateData, context: MeasureContext) -> Observation | None:
@@ -110,17 +110,17 @@ def take_duplicate_types(candidate: CandidateData, context: MeasureContext) -> O
             templates=templates,
         )
 
-    return _glanced(kinds, GLANCE, duplicates.PAIRS)
+    return _few_first(kinds, FIRST_PAIRS, duplicates.PAIRS)
 
 
-def _glanced(measure: Callable[[int], Observation | None], few: int, many: int) -> Observation | None:
-    """A measure of a few texts and, where its p-value is at most :data:`GLANCE_P`, of many.
+def _few_first(measure: Callable[[int], Observation | None], few: int, many: int) -> Observation | None:
+    """A measure of a few texts and, where its p-value is at most :data:`FIRST_PAIRS_P`, of many.
 
     Of a candidate whose first few texts look like copies the others are not read. The p-value of the first few texts is
-    then above :data:`GLANCE_P`, and otherwise it is that of all texts.
+    then above :data:`FIRST_PAIRS_P`, and otherwise it is that of all texts.
     """
     found = measure(few)
-    return found if found is None or found.p_value > GLANCE_P else measure(many)
+    return found if found is None or found.p_value > FIRST_PAIRS_P else measure(many)
 
 
 def _with_text(candidate: CandidateData, context: MeasureContext) -> Bools:
@@ -132,7 +132,9 @@ def _with_text(candidate: CandidateData, context: MeasureContext) -> Bools:
 def _texts(prompts: Ints32, candidate: CandidateData, context: MeasureContext) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
     scan = context.scan
-    return [text[: wording.READ] for text in prompt_texts(scan.corpus, scan.parts, prompts, candidate.segments)]
+    return [
+        text[: wording.READ_CHARACTERS] for text in prompt_texts(scan.corpus, scan.parts, prompts, candidate.segments)
+    ]
 
 
 # ---------------------------------------------------------------- structure

@@ -18,7 +18,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.cohort import FirstSeen
-from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
+from harvestdetect.evidence.intent import MAX_TEXTS, Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Creations
@@ -35,8 +35,6 @@ __all__ = ["CandidateData", "Comparison", "MeasureContext", "ScanData", "look_cl
 READ_AMONG: Final = 4_000
 """Largest sample of a candidate's prompts from which texts are chosen, and of its segments for distances. The samples
 are evenly spaced. Chosen."""
-TEXTS: Final = 48
-"""Most texts of a candidate that are read for its targets and for the slots of its largest template. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class ScanData:
     registry: Registry | None
     """Known scaffolds and viral prompts."""
     leave_out: frozenset[Family] = frozenset()
-    """Families that are left out of the evidence. The benign explanations still see their measures."""
+    """Families that are left out of the evidence. The benign explanations still see the bits of their readings."""
     threads: int = 0
     """Number of threads that measure candidates; 0 uses all cores."""
 
@@ -219,7 +217,7 @@ def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateD
     """Adds the data that only the measures of a closer look need: the capability targets."""
     scan = context.scan
     texts, _ = cluster_texts(
-        scan.corpus, scan.parts, some_of(candidate.trimmed.prompts), candidate.segments, at_most=TEXTS
+        scan.corpus, scan.parts, some_of(candidate.trimmed.prompts), candidate.segments, at_most=MAX_TEXTS
     )
     targets = targets_of(
         texts,

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.wording import READ
+from harvestdetect.evidence.wording import READ_CHARACTERS
 from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints, spread
 from harvestdetect.util.words import words
@@ -29,7 +29,7 @@ CLOSE: Final = 0.75
 """Cosine of two short prompt vectors from which one text is a rewording of the other. Chosen."""
 KEEPS: Final = 0.7
 """Share of a template's fixed words from which a text is a filling of it. Chosen."""
-MOST_TEMPLATES: Final = 24
+MAX_TEMPLATES: Final = 24
 """Templates, the largest ones, whose fillings are recognised."""
 TRACES: Final = 2
 """Traces that a translation shares with its original, at least. Chosen."""
@@ -115,7 +115,7 @@ def duplicate_types(
 
 def _kinds(texts: Sequence[str], vectors: Floats32, templates: Sequence[Sequence[str]]) -> tuple[Bools, Bools, Bools]:
     """Which pairs are copies, rewordings and translations: bool[t, t] each, disjoint."""
-    plain = [normalize(text[:READ]) for text in texts]
+    plain = [normalize(text[:READ_CHARACTERS]) for text in texts]
     own = [frozenset(words(text)) for text in plain]
     language = [_language(text, found) for text, found in zip(plain, own, strict=True)]
     english = np.array([name in (None, "en") for name in language], bool)
@@ -173,7 +173,7 @@ _MARK: Final = re.compile(
     r"^[ \t]*(?:(#{1,6}) |([-*•]) |(\(?(?:\d{1,2}|[a-zA-Z])[.):、])|([^\n:：]{1,40}[:：])|\S)", re.MULTILINE
 )
 """The beginning of a line: a heading, a bullet, a number, a label, or anything else."""
-_SHAPED: Final = 3
+_MARKED_LINES: Final = 3
 """Marked lines (headings, bullets, numbers, labels) from which their sequence is a trace. Chosen."""
 
 
@@ -232,7 +232,7 @@ def _shared_letters(plain: Sequence[str]) -> Floats32:
 
 def _same_template(own: Sequence[frozenset[str]], templates: Sequence[Sequence[str]]) -> Bools:
     """Pairs that have :data:`KEEPS` of the fixed words of one template: bool[t, t]."""
-    fixed = [frozenset(words(normalize(" ".join(tokens)))) for tokens in templates[:MOST_TEMPLATES]]
+    fixed = [frozenset(words(normalize(" ".join(tokens)))) for tokens in templates[:MAX_TEMPLATES]]
     has = np.array([[bool(f) and len(f & w) >= KEEPS * len(f) for f in fixed] for w in own], np.float32)
     has = has.reshape(len(own), len(fixed))
     return np.asarray(has @ has.T > 0)
@@ -240,7 +240,7 @@ def _same_template(own: Sequence[frozenset[str]], templates: Sequence[Sequence[s
 
 def _same_traces(texts: Sequence[str]) -> Bools:
     """Pairs with the traces and the length of a translation: bool[t, t]."""
-    traces = [_traces(text[:READ]) for text in texts]
+    traces = [_traces(text[:READ_CHARACTERS]) for text in texts]
     names = sorted(frozenset().union(*traces))
     place = {name: i for i, name in enumerate(names)}
     present = np.zeros((len(texts), max(len(names), 1)), np.float32)
@@ -248,7 +248,7 @@ def _same_traces(texts: Sequence[str]) -> Bools:
         present[row, [place[name] for name in of_text]] = 1
     shared, size = present @ present.T, present.sum(axis=1)
     either = np.maximum(size[:, None] + size - shared, 1)
-    length = np.log([max(len(text[:READ].encode("utf-8", "replace")), 1) for text in texts])
+    length = np.log([max(len(text[:READ_CHARACTERS].encode("utf-8", "replace")), 1) for text in texts])
     return np.asarray(
         (shared >= TRACES) & (shared >= SAME_TRACES * either) & (abs(length[:, None] - length) <= np.log(LENGTHS))
     )
@@ -258,6 +258,6 @@ def _traces(text: str) -> frozenset[str]:
     """What a translation leaves as it is: numbers, addresses, code, names, and the shape of its lines."""
     found = {str(int(m)) if m.isdigit() else m.casefold() for m in _TRACE.findall(text)}
     shape = "".join("#-1:"[m.lastindex - 1] if m.lastindex else "." for m in _MARK.finditer(text))
-    if len(shape) - shape.count(".") >= _SHAPED:
+    if len(shape) - shape.count(".") >= _MARKED_LINES:
         found.add(f"lines {shape}")
     return frozenset(found)

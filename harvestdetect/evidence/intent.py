@@ -31,7 +31,7 @@ from harvestdetect.util.words import spaced
 
 __all__ = [
     "FIXED_MARGIN",
-    "SAMPLE",
+    "MAX_TEXTS",
     "TEXTS_MARGIN",
     "Ordinary",
     "Prototypes",
@@ -62,11 +62,11 @@ FEWEST_WORDS: Final = 4
 BEGINNING: Final = 300
 """Characters of the beginning of long fixed words that are read by themselves too, because instructions come first and
 examples follow. Chosen."""
-SAMPLE: Final = 48
-"""Texts of a candidate that are read at most. Chosen."""
-GLANCE: Final = 12
+MAX_TEXTS: Final = 48
+"""Texts of a candidate that are read at most, for its targets and for the slots of its largest template. Chosen."""
+FIRST_TEXTS: Final = 12
 """Texts, evenly chosen, that are read first. Chosen."""
-GLANCE_MARGIN: Final = 0.02
+FIRST_TEXTS_MARGIN: Final = 0.02
 """Median margin of the first texts from which the others are read too. Chosen."""
 
 
@@ -177,10 +177,10 @@ def margins(texts: Sequence[str], prototypes: Prototypes) -> Floats:
 def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[str] = ()) -> tuple[Target, ...]:
     """The capability targets of a candidate, the clearest first; none where its prompts read like ordinary ones.
 
-    Where the first :data:`GLANCE` texts read like ordinary ones, the others are not read.
+    Where the first :data:`FIRST_TEXTS` texts read like ordinary ones, the others are not read.
 
     Args:
-        texts: a sample of its texts, :data:`SAMPLE` are enough; their median is taken.
+        texts: a sample of its texts, :data:`MAX_TEXTS` are enough; their median is taken.
         prototypes: see :func:`load_prototypes`.
         fixed: the fixed words of each of its templates; those with fewer than :data:`FEWEST_WORDS` are left out.
 
@@ -192,10 +192,13 @@ def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[
     alone += [words[:BEGINNING] for words in alone if len(words) > 2 * BEGINNING]
     if not alone and not texts:
         return ()
-    first = spread(len(texts), GLANCE)
+    first = spread(len(texts), FIRST_TEXTS)
     score, ordinary = _scores([*alone, *(texts[i] for i in first)], prototypes)
     split = len(alone)
-    if len(texts) > GLANCE and np.median(score[split:] - ordinary[split:, None], axis=0).max() >= GLANCE_MARGIN:
+    if (
+        len(texts) > FIRST_TEXTS
+        and np.median(score[split:] - ordinary[split:, None], axis=0).max() >= FIRST_TEXTS_MARGIN
+    ):
         others = np.setdiff1d(np.arange(len(texts)), first)
         rest = _scores([texts[i] for i in others], prototypes)
         score, ordinary = np.vstack((score, rest[0])), np.append(ordinary, rest[1])
@@ -244,7 +247,7 @@ class Ordinary:
 
     def best(self, texts: int) -> Floats:
         """The best median margin of groups of ``texts`` texts each: float64[b] for 1, else float64[DRAWS]."""
-        texts = min(texts, SAMPLE)
+        texts = min(texts, MAX_TEXTS)
         if texts not in self.margins_of:
             if texts == 1:
                 found = self.margins.max(axis=1)

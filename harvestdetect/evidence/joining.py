@@ -14,6 +14,7 @@ from harvestdetect.data import Evidence
 from harvestdetect.evidence import shared_values
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, evidence_of
+from harvestdetect.evidence.nulls import P_FLOOR
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.amounts import MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints, Ints32
@@ -122,7 +123,7 @@ def joining_evidence(groups: Sequence[Ints32], links: Sequence[Common]) -> Evide
         f"{shared_values.FAMILIAR:.0f} times as common among them"
         + (f" and up to {coarse[least.field]:.0%} with one value" if least.field in coarse else ""),
         expected=least.expected,
-        p_value=float(np.exp(np.clip(least.log_p, np.log(shared_values.P_FLOOR), 0.0))),
+        p_value=float(np.exp(np.clip(least.log_p, np.log(P_FLOOR), 0.0))),
         sentence=(
             f"Its {len(groups)} parts, which share {share}, have the same rare values ({by}); {where}{least.shared} of "
             f"{least.known} accounts of one part share one ({label}) with the other part, where {least.expected:.2g} "

@@ -1,7 +1,7 @@
 """How much data a measure needs, and how much of it may be exceptional or missing.
 
 The null distributions are valid for any amount of data. With less than this, a measure could hardly be significant, and
-the benign explanations that read it would be tested on chance.
+a reading would be chance, and with it the benign explanations that are tested on the bits of readings.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ MAX_SHARES: Final = 2_500_000
 LEAST_COMPOSITIONS: Final = 999
 """Compositions that are drawn at least. Where even these exceed :data:`MAX_SHARES`, only some of the accounts are
 compared, evenly chosen."""
+LEAST_LOG_P: Final = -700.0
+"""Smallest natural logarithm of a link's p-value. It is a little below that of
+:data:`~harvestdetect.evidence.nulls.P_FLOOR`; the results of earlier scans have it."""
 
 
 def even_load_ratio(counts: npt.NDArray[np.integer]) -> float:
@@ -129,6 +132,6 @@ def _linked(count: int, what: str, log_p: float, accounts: int, several: float) 
         value=float(count),
         null="overlap of accounts given how much each of them sent",
         expected=1.0,
-        p_value=float(np.exp(max(log_p, -700.0))),
+        p_value=float(np.exp(max(log_p, LEAST_LOG_P))),
         sentence=f"{accounts} accounts sent {count} {what}, {several:.0%} of them more than one.",
     )

@@ -51,8 +51,8 @@ SETTLED: Final = 10
 """Draws as extreme as the candidate at which a measure is settled (after Besag & Clifford 1991; chosen). Its p-value is
 then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the third. With fewer such draws, the
 p-value is read from a fitted tail."""
-LEAST: Final = 1e-300
-"""No p-value is smaller."""
+P_FLOOR: Final = 1e-300
+"""No p-value is smaller, so that its logarithm is finite."""
 ALIKE_VOLUME: Final = 0.25
 """Share of the accounts with enough prompts that a member is compared with: those that send about as much. Chosen."""
 MAX_MEMBERS: Final = 100
@@ -326,4 +326,4 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     if not len(outer) or value <= threshold:
         return rank
     beyond = (1 + (value - threshold) / (outer - threshold).sum()) ** -len(outer)
-    return float(min(rank, max(len(outer) / len(null) * beyond, LEAST)))
+    return float(min(rank, max(len(outer) / len(null) * beyond, P_FLOOR)))

@@ -23,9 +23,9 @@ from harvestdetect.util.words import words
 
 __all__ = ["items", "own_items"]
 
-ACCOUNTS: Final = 32
+MAX_ACCOUNTS: Final = 32
 """Most accounts of a candidate whose items are compared, evenly chosen. It bounds time. Chosen."""
-EACH: Final = 6
+MAX_REQUESTS_EACH: Final = 6
 """Most requests of each, evenly chosen. Accounts with fewer than ``MIN_SAMPLE`` are left out. It bounds time.
 Chosen."""
 
@@ -45,9 +45,9 @@ def own_items(scan: ScanData, rows: Ints, member: Ints) -> float | None:
     enough = np.flatnonzero(np.bincount(member) >= MIN_SAMPLE)
     if len(enough) < MIN_SAMPLE:
         return None
-    some = enough[spread(len(enough), ACCOUNTS)]
+    some = enough[spread(len(enough), MAX_ACCOUNTS)]
     first, end = (np.searchsorted(member, some, side=side) for side in ("left", "right"))
-    places = [a + spread(b - a, EACH) for a, b in zip(first.tolist(), end.tolist(), strict=True)]
+    places = [a + spread(b - a, MAX_REQUESTS_EACH) for a, b in zip(first.tolist(), end.tolist(), strict=True)]
     split = _words_of(scan, rows[np.concatenate(places)])
     sender = np.repeat(np.arange(len(places)), [len(own) for own in places])
     texts = items(split, sender)

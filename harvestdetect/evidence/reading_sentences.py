@@ -13,7 +13,7 @@ __all__ = ["SENTENCES", "reading_sentence"]
 
 
 NOTICEABLE: Final = 2.0
-"""Standard deviations from which a difference is told. Fewer are usual by chance."""
+"""Standard deviations from which a difference is reported. Fewer are usual by chance."""
 
 
 def _share(value: float) -> str:

@@ -35,9 +35,9 @@ CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
 """Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
-LEAST_WORDS: Final = -3.0
+WORDS_LEAST_BITS: Final = -3.0
 """Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
-LEAST_DAYS: Final = -2.0
+DAYS_LEAST_BITS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
 NEAREST_AMONG: Final = 256
 """Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
@@ -270,7 +270,7 @@ _TEXT: Final = (
         take=_near_copies,
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=LEAST_WORDS,
+        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=WORDS_LEAST_BITS,
     ),
     Reading(
         id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),
@@ -309,7 +309,7 @@ _STRUCTURE: Final = (
 _TIME: Final = (
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
-        take=_days, least=LEAST_DAYS,
+        take=_days, least=DAYS_LEAST_BITS,
     ),
 )  # fmt: skip
 """The readings of the family time."""

@@ -20,6 +20,7 @@ from harvestdetect.corpus import account_fields
 from harvestdetect.corpus.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
 from harvestdetect.data import SharedValue
 from harvestdetect.evidence.least_data import MIN_COMPARED
+from harvestdetect.evidence.nulls import P_FLOOR
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.amounts import GROUP, MIN_SAMPLE
 from harvestdetect.util.arrays import Floats, Ints, Ints32, spread, unique
@@ -56,8 +57,6 @@ TAG_VALUES: Final = 1_000
 """Values of a field, evenly chosen, from which the key of its tags is made. Chosen."""
 _PSEUDONYM: Final = re.compile(r"[a-z][a-z2-7]{16}|fd[0-9a-f]{2}(:[0-9a-f]{0,4}){2,7}")
 """A pseudonym of :mod:`harvestdetect.dump.values.pseudonyms`."""
-P_FLOOR: Final = 1e-300
-"""No p-value is smaller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from harvestdetect.util.amounts import MOST
 from harvestdetect.util.arrays import Bools, Floats, Ints32, pairs, unique
 
 __all__ = [
-    "READ",
+    "READ_CHARACTERS",
     "copies_share",
     "density",
     "fillings_not_copies",
@@ -31,7 +31,7 @@ __all__ = [
 
 DIGITS: Final = 5
 """Digits of a distance after the point that do not depend on rounding errors."""
-READ: Final = 1_500
+READ_CHARACTERS: Final = 1_500
 """Characters of a text that its slots and its pairs are read from."""
 FILLED: Final = 0.5
 """Share of the texts that must fill a gap between fixed words for it to be a slot. Chosen."""

@@ -37,7 +37,7 @@ from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, steps
-from harvestdetect.util.amounts import GROUP, PART
+from harvestdetect.util.amounts import GROUP, SMALL_PART
 from harvestdetect.util.arrays import ranges, unique
 from harvestdetect.util.periods import DAY
 
@@ -185,7 +185,7 @@ def candidates_of(
         copied=[_has_copied(one, prompts) for one in campaigns],
         rules=LinkRules(
             log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
-            min_shared=GROUP, min_overlap=PART,
+            min_shared=GROUP, min_overlap=SMALL_PART,
         ),
     )  # fmt: skip
     return tuple(

@@ -57,7 +57,7 @@ SETTLED: Final = 1e-5
 """The share of members is found when a step changes it by less."""
 LIMIT: Final = 500.0
 """Most bits of an account, so that powers stay finite."""
-TOLD: Final = 1.0
+MENTIONED_BITS: Final = 1.0
 """Bits from which a reading is mentioned among the reasons. It decides nothing. Chosen."""
 MOST_CLAUSES: Final = 3
 """Readings for, and readings against an account, that are mentioned at most."""
@@ -165,7 +165,7 @@ class Memberships:
         return [
             f"{reading.innocent if against else reading.member} ({-own[i] if against else own[i]:+.1f} bits)"
             for i, reading in ((i, ACCOUNT_READINGS[i]) for i in order.tolist())
-            if own[i] >= TOLD
+            if own[i] >= MENTIONED_BITS
         ]
 
 

@@ -36,7 +36,7 @@ LONGEST: Final = 220
 """Characters of a title at most."""
 ROOM: Final = 130
 """Characters of the words of a single template. Chosen."""
-SEVERAL: Final = 165
+ROOM_OF_SEVERAL: Final = 165
 """Characters of the words of several templates together. Chosen."""
 QUOTED: Final = 3
 """Templates that a title quotes at most. Chosen."""
@@ -228,7 +228,7 @@ def _quotations(templates: Sequence[Template], usual: WordUse, targets: Sequence
     """Words of the largest templates, and the bits that they say."""
     whole = sum(template.prompts for template in templates)
     large = [t for i, t in enumerate(templates[:QUOTED]) if i == 0 or t.prompts >= LEAST_PART * whole]
-    room = ROOM if len(large) < 2 else SEVERAL // len(large)
+    room = ROOM if len(large) < 2 else ROOM_OF_SEVERAL // len(large)
     quoted: list[str] = []
     told, covered = 0.0, 0
     for template in large:

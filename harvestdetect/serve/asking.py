@@ -12,7 +12,7 @@ from typing import Any, Final, cast, get_args
 
 from harvestdetect.errors import HarvestdetectError, UsageError
 from harvestdetect.search import By, Found
-from harvestdetect.search.seeding import MOST_SEEDS, seed_lines
+from harvestdetect.search.seeding import MAX_SEEDS, seed_lines
 from harvestdetect.serve.actions import MAX_REASON, Show
 from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.render import Answer, Visit, redirect, said
@@ -149,7 +149,7 @@ def _all_accounts(desk: Desk, asked: Asked, found: Found) -> Found:
     """
     if len(found.accounts) == found.account_count:
         return found
-    return desk.search.ask(asked.question, token=asked.token, top=MOST_SEEDS).result(PATIENCE).found
+    return desk.search.ask(asked.question, token=asked.token, top=MAX_SEEDS).result(PATIENCE).found
 
 
 def _refused(desk: Desk, visit: Visit, problem: str, *, status: int) -> Show:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["EXCEPTIONAL", "FEW", "GROUP", "MIN_SAMPLE", "MOST", "NEARLY_ALL", "PART", "SEVERAL"]
+__all__ = ["EXCEPTIONAL", "FEW", "GROUP", "MIN_SAMPLE", "MOST", "NEARLY_ALL", "SEVERAL", "SMALL_PART"]
 
 MOST: Final = 0.5
 """Share from which some are most of all. Two sets with so much of their union in common are copies. Chosen."""
 NEARLY_ALL: Final = 0.8
 """Share from which some are nearly all. Two sets with so much of their union in common are the same, and a set with so
 much of a larger one is not a part of it but the whole. Chosen."""
-PART: Final = 0.2
+SMALL_PART: Final = 0.2
 """Share from which a part is too large for a coincidence: of the accounts of the smaller of two groups, of the texts
 around a text, of the prompts of an account. Chosen."""
 EXCEPTIONAL: Final = 0.1

@@ -43,7 +43,7 @@ JUDGING: Final = 60.0
 """MB of describing and measuring candidates, whatever their number."""
 TEXT_BYTE: Final = 4
 """Bytes for each byte of the texts of segments while clusters are described and measured."""
-MOST_TEXT: Final = 800.0
+MAX_TEXT_MB: Final = 800.0
 """Most MB for these texts. It comes from a scan of 60,000 distinct long texts (150 MB of segments) that reached 1.5 GB
 before it was stopped, and is the least certain of these constants."""
 TORCH: Final = 280.0
@@ -134,7 +134,7 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
         loaded += TORCH
     stages.append(_sum(loaded, kept + own + theirs + counts.pairs * COLUMN))
     # Vectors of the meaning view are no longer needed, but the process keeps part of the freed memory.
-    texts = min(TEXT_BYTE * counts.text_bytes / MB, MOST_TEXT)
+    texts = min(TEXT_BYTE * counts.text_bytes / MB, MAX_TEXT_MB)
     stages.append(_sum(loaded + JUDGING + texts, kept + own + theirs + n * k * EDGE / 2))
     workers = processes(settings.workers)
     others = workers * WORKER if workers > 1 and counts.prompts > MANY else 0.0

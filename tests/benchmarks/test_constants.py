@@ -33,7 +33,7 @@ def test_every_number_is_listed() -> None:
 
 def test_constants_stay_few_and_words_of_amount_in_order() -> None:
     assert len(DECISIONS) <= 80, "take one of harvestdetect/util/amounts.py, or derive the number from another"
-    shares = (amounts.FEW, amounts.EXCEPTIONAL, amounts.PART, amounts.MOST, amounts.NEARLY_ALL)
+    shares = (amounts.FEW, amounts.EXCEPTIONAL, amounts.SMALL_PART, amounts.MOST, amounts.NEARLY_ALL)
     assert sorted(set(shares)) == list(shares)
     assert amounts.SEVERAL < amounts.GROUP < amounts.MIN_SAMPLE
 

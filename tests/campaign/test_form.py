@@ -27,7 +27,7 @@ from harvestdetect.campaign.links import (
 from harvestdetect.campaign.membership import membership
 from harvestdetect.campaign.users import split_users
 from harvestdetect.data import Campaign
-from harvestdetect.util.amounts import GROUP, MOST, PART
+from harvestdetect.util.amounts import GROUP, MOST, SMALL_PART
 from harvestdetect.util.arrays import Ints32
 
 LOG_P = -16.0
@@ -162,7 +162,7 @@ def test_links_are_those_of_a_loop_over_pairs(
         )
         cut = log_p * RIGID_RELIEF if {i, j} <= rigid else log_p
         assume(abs(tail - cut) > 1e-9)
-        if shared >= GROUP and part >= PART and tail < cut:
+        if shared >= GROUP and part >= SMALL_PART and tail < cut:
             wanted.append((i, j, shared, expected, tail, part))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlap, "CELLS_AT_ONCE", cells)

@@ -20,7 +20,7 @@ from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import KINDS, Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
-from harvestdetect.util.amounts import PART
+from harvestdetect.util.amounts import SMALL_PART
 from harvestdetect.util.arrays import Ints32
 
 Sent = Sequence[tuple[str, str]]
@@ -333,7 +333,7 @@ def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, nei
             for i in neighbors.index[segment, : assign.NEIGHBORS_AMONG].tolist()
             if i >= 0 and sender[i] != sender[segment]
         ]
-        return sum(i in own for i in near) > PART * len(near)
+        return sum(i in own for i in near) > SMALL_PART * len(near)
 
     theirs = [account[p] for p in held]
     theirs = [a for a in theirs if theirs.count(a) == 1]

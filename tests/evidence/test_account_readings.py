@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harvestdetect.accounts.kin import Kin
-from harvestdetect.evidence.account_data import READ, account_data_of, evenly, gap_bin
+from harvestdetect.evidence.account_data import MAX_REQUESTS_PER_ACCOUNT, account_data_of, evenly, gap_bin
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
 from harvestdetect.util.arrays import Floats
 from tests.evidence.two_populations import Parts, two_populations
@@ -68,8 +68,8 @@ def test_times_between_requests_have_classes() -> None:
 
 
 def test_of_many_requests_some_are_read_evenly() -> None:
-    member = np.repeat([0, 1, 3], [3, 1_000, READ])
+    member = np.repeat([0, 1, 3], [3, 1_000, MAX_REQUESTS_PER_ACCOUNT])
     chosen = evenly(member)
-    assert np.bincount(member[chosen]).tolist() == [3, READ, 0, READ]
-    assert np.diff(np.flatnonzero(chosen[3:1_003])).max() <= 1_000 // READ + 1
+    assert np.bincount(member[chosen]).tolist() == [3, MAX_REQUESTS_PER_ACCOUNT, 0, MAX_REQUESTS_PER_ACCOUNT]
+    assert np.diff(np.flatnonzero(chosen[3:1_003])).max() <= 1_000 // MAX_REQUESTS_PER_ACCOUNT + 1
     assert not len(evenly(np.empty(0, np.int64)))

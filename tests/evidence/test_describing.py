@@ -18,7 +18,7 @@ from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.wording import READ, slot_sweep
+from harvestdetect.evidence.wording import READ_CHARACTERS, slot_sweep
 from harvestdetect.evidence.work_list import focus
 from harvestdetect.template.alignment import align
 from harvestdetect.template.tokens import tokens
@@ -541,7 +541,7 @@ def test_a_large_campaign_is_measured_in_a_second() -> None:
     start = time.process_time()
     pairs = paired(account[own], cluster, seed=0)
     shown = [LONG.format(SUBJECTS[i % 27]) * 12 for i in range(len(pairs))]
-    cut = [[t for t, _, _ in tokens(x[:READ])] for x in shown]
+    cut = [[t for t, _, _ in tokens(x[:READ_CHARACTERS])] for x in shown]
     fixed = [t for t, _, _ in tokens(LONG)]
     done = [
         slot_sweep(cut, [align(fixed, c) for c in cut], copied=np.zeros(len(cut), bool)),

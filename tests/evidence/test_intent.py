@@ -19,9 +19,9 @@ from harvestdetect.data import BenignExplanation
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.evidence.intent import (
     AT_MOST,
+    FIRST_TEXTS,
     FIXED_MARGIN,
-    GLANCE,
-    SAMPLE,
+    MAX_TEXTS,
     TEXTS_MARGIN,
     Ordinary,
     Prototypes,
@@ -148,7 +148,7 @@ def test_where_a_few_texts_are_ordinary_the_others_are_not_read() -> None:
     read.clear()
     plain = [normalize(f"{text} {i}") for i in range(4) for text in ORDINARY]
     assert targets_of(plain, prototypes) == ()
-    assert len(read) == GLANCE
+    assert len(read) == FIRST_TEXTS
     read.clear()
     name, _, like = _described()[0][0]
     found = targets_of([normalize(like[0])] * 40, prototypes)[0]
@@ -271,7 +271,7 @@ def test_the_median_of_many_texts_is_held_against_medians_of_as_many() -> None:
     assert several.p_value < 0.01 < single.p_value
     assert intent_evidence([target(margin, texts=20)], ordinary(null)) == [several]
     (most,) = intent_evidence([target(margin, texts=100_000)], ordinary(null))
-    (sample,) = intent_evidence([target(margin, texts=SAMPLE)], ordinary(null))
+    (sample,) = intent_evidence([target(margin, texts=MAX_TEXTS)], ordinary(null))
     assert most.p_value == sample.p_value
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvestdetect.evidence.own_items import ACCOUNTS, items, own_items
+from harvestdetect.evidence.own_items import MAX_ACCOUNTS, items, own_items
 from harvestdetect.util.amounts import MIN_SAMPLE, NEARLY_ALL
 from harvestdetect.util.arrays import Floats32, Ints
 
@@ -75,9 +75,9 @@ def test_so_many_accounts_are_read_and_no_more() -> None:
         read.append(len(texts))
         return counted(texts)
 
-    texts, member = sent(4 * ACCOUNTS, MIN_SAMPLE, of_own=True)
+    texts, member = sent(4 * MAX_ACCOUNTS, MIN_SAMPLE, of_own=True)
     assert own_items(scan_of(texts, encode=encode), np.arange(len(texts)), member) is not None
-    assert read == [ACCOUNTS * MIN_SAMPLE]
+    assert read == [MAX_ACCOUNTS * MIN_SAMPLE]
 
 
 def test_accounts_that_always_send_the_same_say_nothing() -> None:

@@ -36,7 +36,7 @@ from harvestdetect.judge.candidates import (
     outside_accounts,
     seen_accounts,
 )
-from harvestdetect.util.amounts import GROUP, PART
+from harvestdetect.util.amounts import GROUP, SMALL_PART
 
 
 @given(st.lists(st.one_of(st.none(), st.text(max_size=120)), max_size=12))
@@ -117,7 +117,7 @@ def neighbours(
             rigid_log_p=-5.0 * RIGID_RELIEF,
             copied_relief=COPIED_RELIEF,
             min_shared=GROUP,
-            min_overlap=PART,
+            min_overlap=SMALL_PART,
         ),
     )
 
@@ -234,7 +234,7 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
         ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False],
         copied=[False, False],
         rules=LinkRules(
-            log_p=-5.0, rigid_log_p=-2.0, copied_relief=COPIED_RELIEF, min_shared=GROUP, min_overlap=PART
+            log_p=-5.0, rigid_log_p=-2.0, copied_relief=COPIED_RELIEF, min_shared=GROUP, min_overlap=SMALL_PART
         ),
     )  # fmt: skip
     for (near,) in found:
