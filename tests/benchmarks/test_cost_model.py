@@ -228,13 +228,13 @@ def partial_double(value: int) -> int:
     return 2 * value
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_command_measures_fits_and_simulates(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
     kept, page = tmp_path / "runs.json", tmp_path / "page.md"
     page.write_text("<!-- cost-model -->\nold\n<!-- /cost-model -->\n", encoding="utf-8")
-    arguments = ["--rows", "300,600", "--machines", "1,2,4", "--work", str(tmp_path / "work"), "--json", str(kept)]
+    arguments = ["--rows", "300,600", "--machines", "1,2,4", "--work", str(warmed), "--json", str(kept)]
     assert cost_model.main([*arguments, "--docs", str(page)]) == 0
     first = capsys.readouterr().out
     small, large = json.loads(kept.read_text(encoding="utf-8"))

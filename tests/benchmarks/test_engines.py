@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from benchmarks.engines import Halves, Taken, engines_table, scaling_table, task
 from harvestdetect.engines.loop import Loop
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the dump and the models."""
-    return tmp_path_factory.mktemp("work")
+def resting(folder: str) -> None:
+    """Takes a place, as ``engines._spin`` does, and leaves its half of the core idle."""
+    engines._take_place(folder)
+    time.sleep(600)
 
 
 def taken(engine: str, seconds: float, *, same: bool = True) -> Taken:
@@ -57,13 +58,11 @@ def test_two_workers_share_a_core(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"place-0", "place-1"}
 
 
-def test_the_command_scans_on_each_engine(
-    tmp_path: Path, work: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+@pytest.mark.usefixtures("in_process")
+def test_the_command_scans_on_each_engine(tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- engines -->\nold\n<!-- /engines -->\n<!-- engines-tasks -->\n<!-- /engines-tasks -->\n")
-    common = ["--work", str(work), "--docs", str(page), "--engines", "loop,processes", "--workers", "2"]
+    common = ["--work", str(warmed), "--docs", str(page), "--engines", "loop,processes", "--workers", "2"]
     assert engines.main([*common, "--rows", "300", "--rounds", "1"]) == 0
     told = capsys.readouterr().out
     for name in ("loop", "processes"):
@@ -76,13 +75,12 @@ def test_the_command_scans_on_each_engine(
     assert "| loop | 0.0" in page.read_text()
 
 
-def test_tasks_scale_on_halves_of_cores(
-    tmp_path: Path, work: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
-    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+@pytest.mark.usefixtures("in_process")
+def test_tasks_scale_on_halves_of_cores(tmp_path: Path, warmed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_spin", resting)
     page = tmp_path / "page.md"
     page.write_text("<!-- engines-scaling -->\n<!-- /engines-scaling -->\n")
-    arguments = ["--work", str(work), "--docs", str(page), "--rows", "300", "--scaling", "2"]
+    arguments = ["--work", str(warmed), "--docs", str(page), "--rows", "300", "--scaling", "2"]
     assert engines.main(arguments) == 0
     text = page.read_text()
     assert "| stage | tasks | 2 workers: seconds | efficiency |" in text

@@ -236,6 +236,7 @@ def test_too_small_an_event_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "at least 10 accounts" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_benchmark_replaces_its_section_and_passes_options_on(
     tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

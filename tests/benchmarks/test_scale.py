@@ -238,6 +238,7 @@ def test_the_benchmark_replaces_its_section(
     assert not list((tmp_path / "work").rglob("vectors"))
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_rich_dump_has_a_section_of_its_own(tmp_path: Path, warmed: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- scale-fast-rich -->\n<!-- /scale-fast-rich -->\n")
@@ -247,6 +248,7 @@ def test_a_rich_dump_has_a_section_of_its_own(tmp_path: Path, warmed: Path) -> N
     assert (warmed / "rich-rows-300-seed-0-harvest-0.005" / "dump").is_dir()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
     tmp_path: Path, warmed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +273,7 @@ def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
     assert run["settings"]["work"] == str(stale.parent)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_later_rows_may_be_scanned_into_a_state_alone(tmp_path: Path, warmed: Path) -> None:
     kept, page = tmp_path / "kept.json", tmp_path / "page.md"
     page.write_text("<!-- scale-fast-state -->\n<!-- /scale-fast-state -->\n")
