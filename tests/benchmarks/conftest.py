@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from benchmarks import cost_model, cost_runs, engines, event, scale
+from benchmarks.peers import command
 from harvestdetect import Settings
 from harvestdetect.cli.main import main
 from harvestdetect.embed.encoders import load_encoder
@@ -43,7 +44,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     At toy size, to start a process takes longer than its work. ``test_the_benchmark_replaces_its_section`` in
     ``test_scale.py`` starts them.
     """
-    for module in (cost_model, engines, event, scale):
+    for module in (command, cost_model, engines, event, scale):
         monkeypatch.setattr(module, "apart", _called)
     for module in (engines, scale):
         monkeypatch.setattr(module, "run_scan", _scanned)

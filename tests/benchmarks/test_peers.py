@@ -6,11 +6,12 @@ import importlib
 import importlib.util
 import json
 import os
+import resource
 import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from hypothesis import strategies as st
 from benchmarks import laying
 from benchmarks.baselines import traffic as baseline_traffic
 from benchmarks.baselines.traffic import Suspects, Traffic
+from benchmarks.peers import bench as bench_module
 from benchmarks.peers import command, methods, processes
 from benchmarks.peers.bench import Bench, Embedded, Outcome, how_it_ended, measure
 from benchmarks.peers.methods import PEERS, Given, Package
 from benchmarks.peers.processes import Task, Used, run_task, watched
 from benchmarks.peers.report import table
 from benchmarks.results import OURS
+from harvestdetect.cli.main import run_command
 from harvestdetect.simulate.evaluate import Planted, evaluate
+from tests.faults.server import Server
 
 ROWS = 500
 FAKES = {
@@ -145,6 +149,49 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.update(held)
 
 
+def in_a_fork(measures: str, fakes: str, program: str, *words: str) -> int:
+    """What the process of a peer does, in a fork of one that has imported much already.
+
+    Args:
+        measures: file for the seconds of a processor and the most memory in MB that it took.
+        fakes: folder of the fakes, which stand before packages that another fork imported.
+        program: ``benchmarks.peers`` or ``harvestdetect``.
+        words: its arguments.
+    """
+    sys.path.insert(0, fakes)
+    for name in [name for name in sys.modules if name.split(".", 1)[0] in FAKES]:
+        del sys.modules[name]
+    code = command.main(words) if program == "benchmarks.peers" else run_command([*words])
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    Path(measures).write_text(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6]))
+    return code
+
+
+@pytest.fixture
+def forked(
+    fakes: Path, environment: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Each peer runs in a fork: a process of its own imports for seconds. The other tests start such processes."""
+    folder, measures = tmp_path / "forks", tmp_path / "measures.json"
+    folder.mkdir()
+
+    def in_fork(
+        words: Sequence[str], *, environment: Mapping[str, str], log: Path, limit: float, memory: float
+    ) -> Used:
+        assert words[:2] == [sys.executable, "-m"]
+        start = time.perf_counter()
+        done = server.run([f"@{__name__}:in_a_fork", measures, fakes, *words[2:]], timeout=limit)
+        log.write_text(done.out + done.err)
+        processor, peak = json.loads(measures.read_text())
+        # a measure is rounded to tenths of a second, and none is nothing
+        seconds = max(round(time.perf_counter() - start, 1), 0.1)
+        return Used(seconds=seconds, processor_seconds=processor, peak_memory_mb=peak, code=done.code)
+
+    with Server(folder, environment, None) as server:
+        monkeypatch.setattr(bench_module, "watched", in_fork)
+        yield
+
+
 @pytest.fixture
 def arguments(warmed: Path) -> list[str]:
     return ["--rows", str(ROWS), "--harvest", "0.2", "--threads", "1", "--work", str(warmed)]
@@ -157,6 +204,7 @@ def outcomes(file: Path) -> dict[str, dict[str, Any]]:
 # ---------------------------------------------------------------- the whole run
 
 
+@pytest.mark.usefixtures("in_process", "forked")
 def test_every_peer_runs_and_is_scored_by_one_rule(
     tmp_path: Path, fakes: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
