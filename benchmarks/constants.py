@@ -202,8 +202,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("judge.ledger", SUREST="score", EXPECTED="items"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
-    *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
-    *_of("judge.verdict", FAR="probability"),
+    *_of("judge.parting", PROTOTYPES="share", LEAST_GAIN="bits"),
+    *_of("judge.resolve", FAR="probability"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -323,9 +323,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
     "judge.calibration": {"DECIMALS": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
     "judge.calibration_file": {"VERSION": "format"},
+    "judge.candidate_file": {"TEMPLATE_EXCERPT": "display"},
     "judge.candidates": {
-        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "TEMPLATE_EXCERPT": "display",
-        "CLOSE": "display", "COMPARED": "display",
+        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "CLOSE": "display",
+        "COMPARED": "display",
     },
     "judge.findings": {
         "STANDS_OUT": "display", "MOST_CLAUSES": "display", "LEAST_SHOWN": "display",
@@ -338,10 +339,11 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "SIGNIFICANT": "explains",
         "PARALLEL_CANDIDATES": "speed", "CANDIDATES_PER_TASK": "speed",
     },
-    "judge.members": {
-        "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
-        "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
+    "judge.member_model": {
+        "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic", "LIMIT": "arithmetic",
     },
+    "judge.members": {"LEAST_MENTIONED": "display", "MOST_CLAUSES": "display"},
+    "judge.members_file": {"VERSION": "format"},
     "judge.parting": {"NEXT_TO_NO_WEIGHT": "arithmetic", "EVEN": "arithmetic"},
     "judge.title_words": {
         "SAMPLE": "sampling", "READ": "speed", "SHORTEST": "display", "RAREST": "display", "LONGEST": "display",

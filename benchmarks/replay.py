@@ -61,7 +61,7 @@ _FIRST_USE: Final = {
     "judge.attribute": "attribute",
     "judge.calibration": "judge",
     "judge.findings": "judge",
-    "judge.verdict": "judge",
+    "judge.resolve": "judge",
     "incremental": "read",
 }
 """Room, module or constant -> the first stage that may use it. Imports go down the rooms, so no earlier stage does."""

@@ -99,7 +99,7 @@ def estimated(source: DumpSource | Given, *, settings: Settings | None = None) -
     prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
     registry, _ = load_registry_and_calibration(context)
-    with context.stage("read"), closing(context.engine):
+    with context.measured("read"), closing(context.engine):
         read = read_corpus(prompts, context, registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, StageResults(counts={"segments": len(read.corpus.text)}))

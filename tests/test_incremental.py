@@ -28,7 +28,7 @@ from harvestdetect.incremental.candidates import CarriedCandidates, load_candida
 from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
 from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
 from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
-from harvestdetect.judge import verdict
+from harvestdetect.judge import resolve
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.pipeline import run_scan
 from harvestdetect.simulate import simulate
@@ -545,7 +545,7 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
     assert taken[0] > 0
     # a cut so low that all are near it
     taken.clear()
-    monkeypatch.setattr(verdict, "FAR", 0.0)
+    monkeypatch.setattr(resolve, "FAR", 0.0)
     second = scan(dumps, work)
     first_known, count, then_known, again = taken
     assert again == count

@@ -31,7 +31,7 @@ from harvestdetect.data.corpus import (
     View,
 )
 from harvestdetect.data.detection import MAP_COLUMNS, PROMPT_COLUMNS, Cut, Detection, StageCost
-from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, LedgerRow, Tier, Verdict
+from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Fit, LedgerRow, Tier
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
 from harvestdetect.data.preambles import Preamble
@@ -83,6 +83,7 @@ __all__ = [
     "FieldColumn",
     "FileReading",
     "Finding",
+    "Fit",
     "LedgerRow",
     "Member",
     "Near",
@@ -103,7 +104,6 @@ __all__ = [
     "Template",
     "TemplateCluster",
     "Tier",
-    "Verdict",
     "View",
     "Way",
 ]

@@ -11,10 +11,10 @@ from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
 from harvestdetect.explain.campaign import least_of, left_out, named, shortfall
-from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
+from harvestdetect.explain.files import MemberRow, ScanFiles, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
-from harvestdetect.judge.candidates import SEEN, excerpt_of
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.candidate_file import SEEN, excerpt_of
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
@@ -23,14 +23,16 @@ EXAMPLES: Final = 5
 """Prompts of an account that are named by file and line."""
 
 
-def is_named(scan: Scan, account: str) -> bool:
+def is_named(scan: ScanFiles, account: str) -> bool:
     """Whether the results name an account."""
     return any(m.account == account for members in scan.members.values() for m in members) or any(
         o.account == account for c in scan.candidates.values() for o in (*c.members, *c.outside)
     )
 
 
-def explain_account(scan: Scan, account: str, *, sent: Sequence[Mapping[str, Any]] | None = None) -> AccountExplanation:
+def explain_account(
+    scan: ScanFiles, account: str, *, sent: Sequence[Mapping[str, Any]] | None = None
+) -> AccountExplanation:
     """Which findings an account is in or near, and what would change that.
 
     Args:
@@ -111,7 +113,7 @@ class _Requirement:
 
 def _member_changes(candidate: Candidate, member: MemberRow) -> tuple[Change, ...]:
     """What makes a member recommended, or would."""
-    cut = shipped().cut
+    cut = shipped_member_model().cut
     requirements = (
         _Requirement(
             name="tier",
@@ -162,7 +164,7 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
     )
 
 
-def _with_templates(scan: Scan, places: Sequence[Place], sent: Sequence[Mapping[str, Any]]) -> list[Place]:
+def _with_templates(scan: ScanFiles, places: Sequence[Place], sent: Sequence[Mapping[str, Any]]) -> list[Place]:
     """The places with the templates that the account sent, from its rows in ``prompts.parquet``."""
     found = []
     for place in places:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Outside, Tier
-from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
+from harvestdetect.explain.files import FoundCampaign, MemberRow, ScanFiles
 from harvestdetect.explain.values import (
     CampaignExplanation,
     Change,
@@ -20,8 +20,8 @@ from harvestdetect.explain.values import (
     Spread,
     TemplateView,
 )
-from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.candidate_file import excerpt_of
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
@@ -46,7 +46,7 @@ _FIELDS: Final = {
 """What a missing field would show."""
 
 
-def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
+def explain_campaign(scan: ScanFiles, candidate: Candidate) -> CampaignExplanation:
     """Why a candidate got its tier, why its neighbours are not in it, and what would change that.
 
     Args:
@@ -115,14 +115,14 @@ def least_of(run: Mapping[str, Any]) -> float:
 def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    cut = shipped().cut
+    cut = shipped_member_model().cut
     below = sum(not m.recommended and m.membership < cut for m in members)
     return {f"membership below {cut:g}": below} if below else {}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
-    results = {result.family: result for result in candidate.families}
-    order = [r.family for r in candidate.families if r.stands] + [r.family for r in candidate.families]
+    results = {result.family: result for result in candidate.family_results}
+    order = [r.family for r in candidate.family_results if r.stands] + [r.family for r in candidate.family_results]
     order += [e.family for e in candidate.evidence]
     found = []
     for family in dict.fromkeys(order):
@@ -152,7 +152,7 @@ def _templates(row: FoundCampaign | None, candidate: Candidate) -> tuple[Templat
     )
 
 
-def _expected_false(scan: Scan, candidate: Candidate) -> float | None:
+def _expected_false(scan: ScanFiles, candidate: Candidate) -> float | None:
     """False ones to expect among the findings at least as sure: their number times the q-value."""
     if candidate.tier is None or not candidate.q_value >= 0:
         return None
@@ -169,7 +169,7 @@ def _stated(run: Mapping[str, Any], tier: Tier | None) -> float | None:
 # ---------------------------------------------------------------- neighbours
 
 
-def _near(scan: Scan, candidate: Candidate) -> tuple[Near, ...]:
+def _near(scan: ScanFiles, candidate: Candidate) -> tuple[Near, ...]:
     """The neighbours that the scan kept; for an older scan the findings that share members."""
     if scan.complete:
         return candidate.neighbors
@@ -194,7 +194,7 @@ def _near(scan: Scan, candidate: Candidate) -> tuple[Near, ...]:
     return tuple(sorted(found, key=lambda n: (-n.shared, n.campaign_id)))
 
 
-def _neighbor(scan: Scan, candidate: Candidate, near: Near) -> NeighborView:
+def _neighbor(scan: ScanFiles, candidate: Candidate, near: Near) -> NeighborView:
     other = scan.candidates.get(near.campaign_id)
     sentence = _why_apart(near)
     if near.distance is not None:
@@ -255,8 +255,8 @@ def shortfall(candidate: Candidate, *, least: float) -> str:
 
 def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None, less: float = 0.0) -> Tier | None:
     """The tier without the rows of a family, or without some bits, if no hard rule capped it."""
-    left = tuple(f for f in candidate.families if f.family != without)
-    gone = sum(f.bits for f in candidate.families if f.family == without)
+    left = tuple(f for f in candidate.family_results if f.family != without)
+    gone = sum(f.bits for f in candidate.family_results if f.family == without)
     return tier_of(candidate.score - gone - less, left, fdr=fdr)
 
 
@@ -274,7 +274,7 @@ def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
     return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
 
 
-def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+def _changes(scan: ScanFiles, candidate: Candidate) -> tuple[Change, ...]:
     fdr = setting(scan.run, "fdr")
     ledger = fdr if candidate.ledger else None
     return (
@@ -317,7 +317,7 @@ def _by_rate(candidate: Candidate, fdr: float) -> list[Change]:
 def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
     """The tier without the evidence of each family."""
     found = []
-    for result in candidate.families:
+    for result in candidate.family_results:
         tier = _capped(_tier_of(candidate, fdr, without=result.family), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
@@ -364,7 +364,7 @@ def _by_rule(candidate: Candidate) -> list[Change]:
     return found
 
 
-def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
+def _missing(scan: ScanFiles, candidate: Candidate) -> tuple[str, ...]:
     """Fields that most prompts lack; of an older scan only those that its findings show."""
     row = scan.found.get(candidate.campaign_id)
     if scan.complete or row is None:

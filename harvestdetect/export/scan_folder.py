@@ -25,7 +25,7 @@ from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.export.links import links_of
 from harvestdetect.export.values import Account, Campaign, Source, TemplateView
-from harvestdetect.judge.candidates import with_nan
+from harvestdetect.judge.candidate_file import with_nan
 from harvestdetect.report.format import plural, seconds_of
 from harvestdetect.report.read import (
     MEMBER_COLUMNS,

@@ -12,7 +12,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import longest_part_words
 from harvestdetect.corpus.known_templates import known as known_entry
-from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue, Verdict
+from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, Fit, SharedValue
 from harvestdetect.engines.engine import Engine, lots, map_in_order
 from harvestdetect.engines.sharing import Shared
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
@@ -178,7 +178,7 @@ def with_bits(
         if one.id in rows_of:
             bits = _sum(judgement.rows, rows_of[one.id])
             fits = bits is not None and bits <= -CARRIES
-            verdict: Verdict = "unknown" if bits is None else "fits" if fits else "unlikely"
+            verdict: Fit = "unknown" if bits is None else "fits" if fits else "unlikely"
             one = replace(one, bits=bits, verdict=verdict)
         benign.append(one)
     return replace(measured, evidence=evidence, benign=tuple(benign))

@@ -63,7 +63,7 @@ class Judgement:
     """The families that carry weight, the strongest first."""
     rows: Mapping[str, float] = field(default_factory=dict)
     """Bits of each row of the ledger, see :class:`harvestdetect.judge.ledger.Posted`."""
-    standings: tuple[FamilyResult, ...] = ()
+    family_results: tuple[FamilyResult, ...] = ()
     """The sum of each family that has a row."""
     uncapped: Tier | None = None
     """The tier if no hard rule capped it."""
@@ -100,8 +100,8 @@ def judge(
     q = q_values([p.total for p in posted])
     found = []
     for i, one in enumerate(posted):
-        standings = _standings(one, ledger)
-        reach = _reach(one.total, standings)
+        family_results = _family_results(one, ledger)
+        reach = _reach(one.total, family_results)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
@@ -111,9 +111,9 @@ def judge(
                 score=round(one.total, 4),
                 probability=one.probability,
                 q_value=float(q[i]),
-                families=tuple(s.family for s in sorted(standings, key=lambda s: -s.bits) if s.stands),
+                families=tuple(s.family for s in sorted(family_results, key=lambda s: -s.bits) if s.stands),
                 rows=one.rows,
-                standings=standings,
+                family_results=family_results,
                 uncapped=uncapped,
                 cap=cap,
                 capped_by=tuple(name for c, name in caps if c == cap),
@@ -143,7 +143,7 @@ def q_values(totals: Sequence[float]) -> Floats:
     return found
 
 
-def _standings(posted: Posted, ledger: Ledger) -> tuple[FamilyResult, ...]:
+def _family_results(posted: Posted, ledger: Ledger) -> tuple[FamilyResult, ...]:
     """The sum of each family that has a row."""
     bits: dict[str, float] = {}
     for id_, value in posted.rows.items():
@@ -162,18 +162,18 @@ def ranked(judgements: Sequence[Judgement]) -> list[int]:
     return sorted(rows, key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
 
 
-def _reach(total: float, standings: Sequence[FamilyResult]) -> Mapping[Tier, float]:
+def _reach(total: float, family_results: Sequence[FamilyResult]) -> Mapping[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
-    if not any(s.stands for s in standings):
+    if not any(s.stands for s in family_results):
         return dict.fromkeys(TIERS, math.inf)
     innocent = float(innocence(np.array([total]))[0])
-    two = sum(s.stands for s in standings if s.family in BEYOND_TEXT) > 1
+    two = sum(s.stands for s in family_results if s.family in BEYOND_TEXT) > 1
     return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
 
 
-def tier_of(total: float, standings: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
+def tier_of(total: float, family_results: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
     """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`."""
-    return _best(_reach(total, standings), fdr)
+    return _best(_reach(total, family_results), fdr)
 
 
 def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:

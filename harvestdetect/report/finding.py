@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harvestdetect.data import BenignExplanation, Detection, Evidence, Finding, Member, SharedValue, Template
 from harvestdetect.evidence.measures import target_id
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     UNTESTED,
@@ -182,7 +182,7 @@ def _view(finding: Finding, *, run: RunFacts, number: int, unfolded: bool, limit
         "number": number,
         "open": unfolded,
         "limits": limits,
-        "advised_from": f"{shipped().cut:g}",
+        "advised_from": f"{shipped_member_model().cut:g}",
         "facts": _facts(finding, advised, apart, least),
         "found": found_line(finding.ways, finding.ledger),
         "chance": chance,

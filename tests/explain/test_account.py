@@ -12,7 +12,7 @@ from harvestdetect.data import (
     Outside,
 )
 from harvestdetect.explain import explain, render
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.util.escape import INVISIBLE
 from tests.explain.making import (
     BIDI,
@@ -45,14 +45,14 @@ def test_a_member(out: Path) -> None:
     assert {c.name for c in found.places[0].changes} == {"tier", "membership"}
     shown = text(out, "ann")
     assert "account ann, 10 prompts: in 2 findings" in shown
-    assert f"To stay recommended, its membership must be at least {shipped().cut:g}; it is 0.9" in shown
+    assert f"To stay recommended, its membership must be at least {shipped_member_model().cut:g}; it is 0.9" in shown
 
 
 def test_what_would_make_a_member_recommended(out: Path) -> None:
     place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
     assert not place.recommended
-    assert {c.name: c.needed for c in place.changes} == {"membership": shipped().cut}
-    assert f"its membership must be at least {shipped().cut:g}; it is 0.49." in place.changes[0].sentence
+    assert {c.name: c.needed for c in place.changes} == {"membership": shipped_member_model().cut}
+    assert f"its membership must be at least {shipped_member_model().cut:g}; it is 0.49." in place.changes[0].sentence
 
 
 def test_a_near_member(out: Path) -> None:

@@ -28,14 +28,9 @@ from harvestdetect.data import (
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.explain import AccountExplanation, explain, explanation_json
 from harvestdetect.explain import campaign as of_campaigns
-from harvestdetect.judge.candidates import (
-    CANDIDATES,
-    SEEN,
-    candidate_from_dict,
-    candidate_to_dict,
-)
+from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, candidate_from_dict, candidate_to_dict
 from harvestdetect.judge.ledger import Ledger, Posted
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
 from harvestdetect.util.escape import json_text
@@ -245,7 +240,7 @@ def test_an_older_folder_says_what_is_missing(old: Path) -> None:
     second = campaign_of(old, SECOND)
     assert not [c for c in second.changes if c.kind in ("family", "rate")]
     assert [c.name for c in second.changes if c.kind == "field"] == ["org"]
-    assert second.apart == {f"membership below {shipped().cut:g}": 1}
+    assert second.apart == {f"membership below {shipped_member_model().cut:g}": 1}
     assert second.recommended == 2
     plain = json.loads(explanation_json(second))
     assert (plain["families"][0]["bits"], plain["probability"], plain["ledger"]) == (None, None, [])
@@ -478,7 +473,7 @@ def test_fields_to_come_do_not_matter_and_optional_ones_may_lack() -> None:
 
 def test_it_starts_without_a_model() -> None:
     code = (
-        "import sys, harvestdetect.explain, harvestdetect.judge.candidates\n"
+        "import sys, harvestdetect.explain, harvestdetect.judge.candidate_file\n"
         "heavy = {'torch', 'scipy', 'sklearn', 'faiss', 'networkx', 'sentence_transformers'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -510,7 +505,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
     for judgement, held in zip(judge(ledgers, fits, ledger=ledger, fdr=0.2), fits, strict=True):
         candidate = make_candidate(
             tier=judgement.tier, uncapped=judgement.uncapped, score=judgement.score, evidence=(),
-            probability=judgement.probability, benign_explanations=held, families=judgement.standings,
+            probability=judgement.probability, benign_explanations=held, family_results=judgement.family_results,
             steps=steps(judgement),
         )  # fmt: skip
         if all(abs(rate - 0.2) > 1e-3 for rate in judgement.reach.values()):
@@ -524,7 +519,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
 def test_a_family_that_is_left_out_carries_no_weight() -> None:
     candidate = make_candidate(
         score=8.0,
-        families=(
+        family_results=(
             FamilyResult(family="structure", bits=1.5, stands=True),
             FamilyResult(family="time", bits=1.2, stands=True),
         ),

@@ -28,7 +28,8 @@ from harvestdetect.explain import render
 from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
 from harvestdetect.judge.calibration import fit_calibration
-from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, ledger_rows
+from harvestdetect.judge.candidates import candidates_of
+from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, ledger_rows
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import SIGNIFICANT, MeasuredCandidate, judgements_of, measure_candidates, with_bits
@@ -255,7 +256,7 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     assert all(j.rows["toy"] == pytest.approx(9.0, abs=0.1) for j in judgements)
     assert all(j.tier != "urgent" for j in judgements)
     prompts = measuring.scan.corpus.prompts
-    sent = Sent(prompts=prompts, volume=measuring.volume, templates=measuring.templates)
+    sent = FindingInputs(prompts=prompts, volume=measuring.volume, templates=measuring.templates)
     ids = campaign_ids(measuring.campaigns, measuring.templates, prompts.accounts)
     place = next(i for i, j in enumerate(judgements) if j.tier == "review" and "time" in j.families)
     found = finding_of(

@@ -121,7 +121,7 @@ def test_a_candidate_without_a_row_is_no_finding_whatever_the_prior() -> None:
     for total in (-5.0, 0.0, 30.0):
         (found,) = judge([Posted(rows={}, total=total, probability=0.5)], [()], ledger=LEDGER, fdr=1.0)
         assert found.tier is None
-        assert (found.families, found.standings) == ((), ())
+        assert (found.families, found.family_results) == ((), ())
         assert steps(found) == (RateStep(fdr=0.0, tier=None),)
         assert changes(found, fdr=FDR) == ()
 
@@ -174,7 +174,7 @@ def test_other_candidates_change_no_tier_once_the_bits_are_given() -> None:
 def test_a_judgement_names_the_families_that_carry_weight_strongest_first() -> None:
     found = judged({"structure": 2.0, "time": 5.0, "text": 3.0, "infrastructure": CARRIES * 0.9})[0]
     assert found.families == ("time", "text", "structure")
-    assert [(s.family, s.bits, s.stands) for s in found.standings] == [
+    assert [(s.family, s.bits, s.stands) for s in found.family_results] == [
         ("text", 3.0, True), ("structure", 2.0, True), ("time", 5.0, True), ("infrastructure", 0.9, False),
     ]  # fmt: skip
     assert found.score == pytest.approx(10.9)
@@ -273,7 +273,7 @@ def test_the_tier_at_another_cut_is_that_of_judging_again(candidates: Any, fdr: 
         assert tier_at(here, fdr) == there.tier
         assert here.reach == there.reach
         if families and not cap:
-            assert tier_of(posted(families).total, here.standings, fdr=fdr) == there.tier
+            assert tier_of(posted(families).total, here.family_results, fdr=fdr) == there.tier
 
 
 @given(CANDIDATES)
