@@ -25,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, TypeAlias
 
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.settings import Settings
 
 __all__ = [
@@ -65,14 +66,8 @@ Reason: TypeAlias = Literal[
 * ``fit``: a bound on the bits that the fit may give. It changes findings through the fitted file alone;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
 """
-EXPLAINING: Final = frozenset(
-    {
-        "block_density", "cohort_coverage", "duplicate_types", "focus", "model_pivot", "no_ramp_up", "sign_up_gap",
-        "slot_sweep",
-    }
-)  # fmt: skip
-"""Measures that change no tier, no score and no account: those of a closer look, which have no row in the ledger. The
-measures of the intent family are like them."""
+EXPLAINING: Final = frozenset(measure.id for measure in MEASURES if measure.closer_look)
+"""Measures that change no tier, no score and no account: those of a closer look, which have no row in the ledger."""
 Listed: TypeAlias = list[tuple[str, str, str]]
 """Module, name, and in which list."""
 HERE: Final = Path(__file__).name

@@ -55,7 +55,8 @@ def detect(
         progress: True shows bars, in a terminal or below the cell of a notebook; a function opens bars of its own;
             None and False show none.
         notes: receives a sentence for each decision that a reader should know; ``Detection.notes`` has them too.
-        leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
+        leave_out: families of evidence that do not count, for ablations. Their readings are left out too, so a benign
+            explanation with no other reading is unknown.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
         seeds: texts or accounts that a person chose; the candidate around them is judged beside the others.

@@ -1,4 +1,4 @@
-"""One measure of a campaign, and one innocent reading of it."""
+"""What one measure says of a candidate, one benign explanation, one row of the ledger, and the tiers."""
 
 from __future__ import annotations
 

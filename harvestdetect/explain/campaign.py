@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
-from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Outside, Tier
+from harvestdetect.data import BenignExplanation, Candidate, Family, Near, Outside, Tier
 from harvestdetect.explain.files import FoundCampaign, MemberRow, ScanFiles
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -21,6 +21,7 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidate_file import excerpt_of
+from harvestdetect.judge.caps import capped
 from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
@@ -261,9 +262,9 @@ def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None,
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
+    """The tier under all hard rules."""
     for explanation in explanations:
-        if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
-            tier = explanation.caps
+        tier = capped(tier, explanation.caps)
     return tier
 
 
@@ -280,7 +281,7 @@ def _changes(scan: ScanFiles, candidate: Candidate) -> tuple[Change, ...]:
     return (
         *([] if fdr is None else _by_rate(candidate, fdr)),
         *([] if ledger is None else _by_family(candidate, ledger)),
-        *([] if ledger is None else _by_reading(candidate, ledger)),
+        *([] if ledger is None else _by_explanation(candidate, ledger)),
         *_by_rule(candidate),
         *(
             Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
@@ -329,19 +330,19 @@ def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
     return found
 
 
-def _by_reading(candidate: Candidate, fdr: float) -> list[Change]:
-    """The tier without each innocent reading that speaks against a campaign."""
+def _by_explanation(candidate: Candidate, fdr: float) -> list[Change]:
+    """The tier without each benign explanation that speaks against a campaign."""
     found = []
-    for reading in candidate.benign_explanations:
-        if reading.bits is None or reading.bits >= 0:
+    for explanation in candidate.benign_explanations:
+        if explanation.bits is None or explanation.bits >= 0:
             continue
-        tier = _capped(_tier_of(candidate, fdr, less=reading.bits), candidate.benign_explanations)
+        tier = _capped(_tier_of(candidate, fdr, less=explanation.bits), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
                 Change(
-                    kind="benign", name=reading.name, now=reading.statistic, needed=None, tier=tier,
-                    sentence=f"Without this reading ({bits(reading.bits)} bits) it would be {would_be(tier)}: "
-                    f"{reading.name}. {reading.sentence}",
+                    kind="benign", name=explanation.name, now=explanation.statistic, needed=None, tier=tier,
+                    sentence=f"Without this explanation ({bits(explanation.bits)} bits) it would be {would_be(tier)}: "
+                    f"{explanation.name}. {explanation.sentence}",
                 )
             )  # fmt: skip
     return found

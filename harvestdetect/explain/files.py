@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 
 from harvestdetect.data import (
-    TIERS,
     BenignExplanation,
     Candidate,
     Evidence,
@@ -34,6 +33,7 @@ from harvestdetect.judge.candidate_file import (
     excerpt_of,
     with_nan,
 )
+from harvestdetect.judge.caps import VERDICT, capped
 from harvestdetect.report.read import MEMBER_COLUMNS, converted, csv_rows, float_of, json_lines, run_of, whole_of
 from harvestdetect.util.escape import csv_text
 
@@ -160,12 +160,12 @@ def _with_verdict(candidate: Candidate, row: FoundCampaign) -> Candidate:
     ``candidates.jsonl`` has what the evidence gave; only ``campaigns.jsonl`` has the verdict.
     """
     held = {b.id for b in candidate.benign_explanations}
-    verdict = next((b for b in row.benign_explanations if b.id == "verdict" and b.id not in held), None)
+    verdict = next((b for b in row.benign_explanations if b.id == VERDICT and b.id not in held), None)
     if verdict is None or verdict.caps is None:
         return candidate
     steps: list[RateStep] = []
     for step in candidate.steps:
-        tier = step.tier and max(step.tier, verdict.caps, key=TIERS.index)
+        tier = capped(step.tier, verdict.caps)
         if not steps or steps[-1].tier != tier:
             steps.append(replace(step, tier=tier))
     return replace(

@@ -73,6 +73,11 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
     return page.text()
 
 
+_SAME_LEDGERS: Final = (
+    "Tiers at other rates hold for the candidates and the ledgers of this scan; a scan at another rate may also merge "
+    "or subtract others."
+)
+"""What a change of the rate leaves out."""
 _STYLES: Final = {"urgent": "bold red", "review": "yellow", "watch": "cyan", None: "dim"}
 """Colours of the tiers."""
 
@@ -201,11 +206,13 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     if not e.neighbors and not e.outside:
         page.item("none is known")
 
-    page.heading("What would change the verdict")
+    page.heading("What would change the tier")
     for change in e.changes:
         page.item(change.sentence)
     if not e.changes:
         page.item("nothing that the scan recorded")
+    if any(change.kind == "rate" for change in e.changes):
+        page.line(_SAME_LEDGERS, indent=2, style="dim")
     page.item(_false_line(e))
 
 
@@ -229,7 +236,7 @@ def _show_ledger(page: _Page, e: CampaignExplanation, ledger: Shown) -> None:
 
 
 def _line_text(line: Line) -> str:
-    against = f" As with {line.reading}." if line.reading else ""
+    against = f" As with {line.explanation}." if line.explanation else ""
     return f"{line.name}: {line.sentence}{against}" if line.sentence else f"{line.name}.{against}"
 
 

@@ -49,7 +49,7 @@ INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
         *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
-        *("engine", "ray_address", "make_map"),
+        *("engine", "ray_address", "make_map", "report_url"),
     }
 )
 """Settings that change no finding if the dumps are the same."""

@@ -26,7 +26,7 @@ from harvestdetect.data import (
     Template,
     Way,
 )
-from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.reading_sentences import reading_sentence
 from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.ledger import row_of
@@ -75,7 +75,6 @@ def finding_of(
     campaign_id: str,
     changes: Sequence[str],
     memberships: Memberships,
-    measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
 
@@ -87,7 +86,6 @@ def finding_of(
         campaign_id: see :func:`campaign_ids`.
         changes: what would change the tier, in sentences.
         memberships: the evidence on its accounts.
-        measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
@@ -106,7 +104,7 @@ def finding_of(
         score=judgement.score,
         probability=judgement.probability,
         q_value=judgement.q_value,
-        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
+        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, joined=joined)),
         families=judgement.families,
         ledger=ledger_rows(judgement, measured),
         accounts=len(members),
@@ -258,14 +256,12 @@ def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _clauses(
-    evidence: Sequence[Evidence], judgement: Judgement, measures: Sequence[Measure], *, joined: bool
-) -> list[str]:
+def _clauses(evidence: Sequence[Evidence], judgement: Judgement, *, joined: bool) -> list[str]:
     """The clauses of the summary: the significant measures in the families that pass, by ascending p-value.
 
     In a joined campaign infrastructure comes first, because the parts were joined by it.
     """
-    clauses = {m.id: m.clause for m in measures if m.clause}
+    clauses = {m.id: m.clause for m in MEASURES if m.clause}
     strongest = sorted(
         (e for e in evidence if e.family in judgement.families and e.id in clauses),
         key=lambda e: (joined and e.family != "infrastructure", e.p_value),

@@ -164,14 +164,12 @@ def judgements_of(
     return judge(posted, [m.benign for m in measured], ledger=ledger, fdr=fdr)
 
 
-def with_bits(
-    measured: MeasuredCandidate, judgement: Judgement, *, explanations: Sequence[Explanation] = EXPLANATIONS
-) -> MeasuredCandidate:
+def with_bits(measured: MeasuredCandidate, judgement: Judgement) -> MeasuredCandidate:
     """The candidate with the bits that its measures and benign explanations have in the ledger.
 
     An explanation fits if its rows speak against a campaign by :data:`~harvestdetect.judge.triage.CARRIES` bits.
     """
-    rows_of = {e.id: e.rows for e in explanations if e.rows}
+    rows_of = {e.id: e.rows for e in EXPLANATIONS if e.rows}
     evidence = tuple(replace(e, bits=_sum(judgement.rows, (e.id, e.id + EFFECT))) for e in measured.evidence)
     benign = []
     for one in measured.benign:

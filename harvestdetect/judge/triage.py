@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Family, FamilyResult, RateStep, Tier
+from harvestdetect.judge.caps import capped
 from harvestdetect.judge.ledger import Ledger, Posted, innocence
 from harvestdetect.util.arrays import Floats
 
@@ -107,7 +108,7 @@ def judge(
         uncapped = _best(reach, fdr)
         found.append(
             Judgement(
-                tier=_capped(uncapped, cap),
+                tier=capped(uncapped, cap),
                 score=round(one.total, 4),
                 probability=one.probability,
                 q_value=float(q[i]),
@@ -180,22 +181,19 @@ def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:
     return next((t for t in TIERS if reach.get(t, math.inf) <= fdr), None)
 
 
-def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
-    return max(tier, cap, key=TIERS.index) if tier and cap else tier
-
-
 # ---------------------------------------------------------------- other cuts
 
 
 def tier_at(judgement: Judgement, fdr: float) -> Tier | None:
     """The tier of a candidate at another false-discovery rate."""
-    return _capped(_best(judgement.reach, fdr), judgement.cap)
+    return capped(_best(judgement.reach, fdr), judgement.cap)
 
 
 def steps(judgement: Judgement) -> tuple[RateStep, ...]:
-    """The tier as a function of the false-discovery rate, exactly.
+    """The tier as a function of the false-discovery rate, with the candidates and the ledgers of this scan.
 
-    The bits of a candidate do not depend on the rate, so none has to be judged again.
+    A scan at another rate may also merge other candidates, or measure others again without the accounts that they
+    share with stronger ones, because both depend on tiers.
 
     Returns:
         the steps by rising rate, the first at 0; each has another tier than the one before.
@@ -211,7 +209,8 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
     """What would change the tier, one sentence each: other false-discovery rates, or no hard rule.
 
-    Stricter rates come first, each time from the nearest change to the farthest.
+    Other rates are those of :func:`steps`, with the candidates and the ledgers of this scan. Stricter rates come first,
+    each time from the nearest change to the farthest.
     """
     looser, stricter = [], []
     past = RateStep(fdr=0.0, tier=None)
@@ -239,7 +238,10 @@ def _would_be(tier: Tier | None) -> str:
 
 
 def what_if(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> tuple[Cut, ...]:
-    """The findings of the scan at other false-discovery rates, ascending: :data:`NEIGHBOURS` times its own."""
+    """The findings of the scan at other false-discovery rates, ascending: :data:`NEIGHBOURS` times its own.
+
+    The candidates and the ledgers are those of this scan, see :func:`steps`.
+    """
     found = []
     for rate in sorted({min(1.0, fdr * times) for times in NEIGHBOURS}):
         tiers = [tier_at(j, rate) for j in judgements]

@@ -91,7 +91,7 @@ def _render(detection: Detection, limits: Limits) -> str:
         ],
         groups=[
             (
-                group.reading,
+                group.explanation,
                 [
                     (row.number, row.finding, probability(row.finding.probability, least=least))
                     for row in group.rows

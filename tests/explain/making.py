@@ -96,7 +96,7 @@ def make_near(campaign_id: str, **changes: Any) -> Near:
 
 
 def make_candidate(campaign_id: str = FIRST, **changes: Any) -> Candidate:
-    """For review, capped to watch by a hard rule: structure carries weight, time does not, an innocent reading
+    """For review, capped to watch by a hard rule: structure carries weight, time does not, a benign explanation
     fits."""
     values: dict[str, Any] = {
         "campaign_id": campaign_id,

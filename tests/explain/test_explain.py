@@ -130,7 +130,7 @@ def test_what_would_change_it(out: Path) -> None:
     assert "At a false-discovery rate below 0.020 (the scan used 0.2) it would be no finding." in shown
     assert "Without the +5.2 bits of structure it would be no finding." in shown
     assert f"Capped at watch by: {SCAFFOLD}. It is known. Without it, it would be at review." in shown
-    assert "Without this reading (−2.8 bits) it would be" not in shown, "the hard rule holds it at watch either way"
+    assert "Without this explanation (−2.8 bits) it would be" not in shown, "the hard rule holds it at watch either way"
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
     assert "Of the candidates at least as sure as this one, about 1 in 30 are innocent" in shown
@@ -167,7 +167,7 @@ def test_a_benign_verdict_is_named_and_caps_what_would_be(out: Path) -> None:
     assert "would be at watch" not in shown, "it is"
 
 
-def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
+def test_an_best_explanation_that_decides_is_told(out: Path) -> None:
     reading = BenignExplanation(
         id="passed_on", name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", bits=-3.0
     )
@@ -176,7 +176,7 @@ def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
     (change,) = (c for c in campaign_of(out, FIRST).changes if c.kind == "benign")
     assert change.tier == "review"
     assert change.sentence == (
-        f"Without this reading (−3.0 bits) it would be at review: {VIRAL}. 80% are copies."
+        f"Without this explanation (−3.0 bits) it would be at review: {VIRAL}. 80% are copies."
     )  # fmt: skip
 
 

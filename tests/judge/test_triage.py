@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -353,3 +354,9 @@ def test_the_tier_of_a_held_out_innocent() -> None:
     reach = (0.5, 0.05, 0.01)
     assert [tier_of_reach(reach, fdr) for fdr in (0.005, 0.01, 0.05, 0.5)] == [None, "watch", "review", "urgent"]
     assert tier_of_reach((math.inf, math.inf, math.inf), 1.0) is None
+
+
+def test_the_guide_names_the_neighbouring_rates() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "usage.md").read_text(encoding="utf-8")
+    *most, last = (f"{times:g}" for times in NEIGHBOURS)
+    assert f"at {', '.join(most)} and {last} times the false-discovery rate of the scan" in guide

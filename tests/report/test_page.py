@@ -402,7 +402,7 @@ def test_explanations_that_fit_stand_open_and_the_others_are_folded_away() -> No
     assert "a text that people pass on (−1.2 bits): 40% copies." in words_of(make_detection(make_finding()))
     assert "a text that people pass on" not in fold
     none = words_of(make_detection(make_finding(benign_explanations=())))
-    assert "Innocent explanations None was tested." in none
+    assert "Benign explanations None was tested." in none
 
 
 def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:
