@@ -10,11 +10,10 @@ from typing import Any, Final, Literal
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import least_of, left_out, named, shortfall
+from harvestdetect.explain.campaign import cut_of, least_of, left_out, named, shortfall
 from harvestdetect.explain.files import MemberRow, ScanFiles, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidate_file import SEEN, excerpt_of
-from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
@@ -46,7 +45,7 @@ def explain_account(
     missing = list(scan.missing)
     total, seen = prompts_seen(scan.out, account)
     places = [
-        _as_member(candidate, member)
+        _as_member(candidate, member, cut_of(scan.run))
         for identity, candidate in scan.candidates.items()
         for member in scan.members.get(identity, ())
         if member.account == account
@@ -81,7 +80,7 @@ def explain_account(
     )
 
 
-def _as_member(candidate: Candidate, member: MemberRow) -> Place:
+def _as_member(candidate: Candidate, member: MemberRow, cut: float) -> Place:
     return Place(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,
@@ -96,7 +95,7 @@ def _as_member(candidate: Candidate, member: MemberRow) -> Place:
         reasons=member.reasons,
         templates=(),
         examples=(),
-        changes=_member_changes(candidate, member),
+        changes=_member_changes(candidate, member, cut),
     )
 
 
@@ -111,9 +110,8 @@ class _Requirement:
     sentence: str
 
 
-def _member_changes(candidate: Candidate, member: MemberRow) -> tuple[Change, ...]:
-    """What makes a member recommended, or would."""
-    cut = shipped_member_model().cut
+def _member_changes(candidate: Candidate, member: MemberRow, cut: float) -> tuple[Change, ...]:
+    """What makes a member recommended, or would; ``cut`` is the membership that it needs."""
     requirements = (
         _Requirement(
             name="tier",

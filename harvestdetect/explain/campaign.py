@@ -22,12 +22,12 @@ from harvestdetect.explain.values import (
 )
 from harvestdetect.judge.candidate_file import excerpt_of
 from harvestdetect.judge.caps import capped
-from harvestdetect.judge.members_file import shipped_member_model
+from harvestdetect.judge.members_file import recommended_from
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
-__all__ = ["explain_campaign", "least_of", "left_out", "named", "setting", "shortfall", "would_be"]
+__all__ = ["cut_of", "explain_campaign", "least_of", "left_out", "named", "setting", "shortfall", "would_be"]
 
 LOOSEST: Final = 0.5
 """Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
@@ -82,7 +82,7 @@ def explain_campaign(scan: ScanFiles, candidate: Candidate) -> CampaignExplanati
         benign_explanations=candidate.benign_explanations,
         harvest_share=_spread(shares),
         recommended=sum(m.recommended for m in members) if members else None,
-        apart=_apart(members, candidate.tier),
+        apart=_apart(members, candidate.tier, cut_of(scan.run)),
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
@@ -109,14 +109,22 @@ def setting(run: Mapping[str, Any], name: str) -> float | None:
 
 def least_of(run: Mapping[str, Any]) -> float:
     """The smallest probability that the scan may claim."""
+    return least_claimed(_ledger_of(run))
+
+
+def cut_of(run: Mapping[str, Any]) -> float:
+    """The membership from which the scan recommends a member for action."""
+    return recommended_from(_ledger_of(run))
+
+
+def _ledger_of(run: Mapping[str, Any]) -> Mapping[str, Any]:
     ledger = run.get("ledger")
-    return least_claimed(ledger if isinstance(ledger, dict) else {})
+    return ledger if isinstance(ledger, dict) else {}
 
 
-def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
+def _apart(members: Sequence[MemberRow], tier: Tier | None, cut: float) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    cut = shipped_member_model().cut
     below = sum(not m.recommended and m.membership < cut for m in members)
     return {f"membership below {cut:g}": below} if below else {}
 

@@ -206,14 +206,7 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     if not e.neighbors and not e.outside:
         page.item("none is known")
 
-    page.heading("What would change the tier")
-    for change in e.changes:
-        page.item(change.sentence)
-    if not e.changes:
-        page.item("nothing that the scan recorded")
-    if any(change.kind == "rate" for change in e.changes):
-        page.line(_SAME_LEDGERS, indent=2, style="dim")
-    page.item(_false_line(e))
+    _show_changes(page, e)
 
 
 def _sure(e: CampaignExplanation) -> str:
@@ -269,6 +262,18 @@ def _show_outside(page: _Page, e: CampaignExplanation) -> None:
         page.item(f"{_id(account.account)}  membership {account.membership:.2f}: {why}", indent=4)
     if e.outside_count > min(len(e.outside), SHOWN):
         page.line(f"… and {count(e.outside_count - min(len(e.outside), SHOWN))} more", indent=4, style="dim")
+
+
+def _show_changes(page: _Page, e: CampaignExplanation) -> None:
+    """What would change the tier, and how sure it is."""
+    page.heading("What would change the tier")
+    for change in e.changes:
+        page.item(change.sentence)
+    if not e.changes:
+        page.item("nothing that the scan recorded")
+    if any(change.kind == "rate" for change in e.changes):
+        page.line(_SAME_LEDGERS, indent=2, style="dim")
+    page.item(_false_line(e))
 
 
 def _false_line(e: CampaignExplanation) -> str:

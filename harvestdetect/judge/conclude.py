@@ -14,7 +14,6 @@ from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidate_file import seen_accounts
 from harvestdetect.judge.candidates import candidates_of
 from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, prompt_table
-from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.resolve import Judged, Scale
 from harvestdetect.judge.titles import material_of, title_of, usual_words
@@ -109,7 +108,7 @@ def conclude(
         candidates=candidates,
         expected_false=expected_false(unchosen, ledger=ledger, fdr=settings.fdr),
         what_if=what_if(unchosen, ledger=ledger, fdr=settings.fdr),
-        ledger=_about(ledger),
+        ledger=_about(scale),
         prompts=table,
         found={finding.campaign_id: campaigns[i].prompts for finding, i in zip(findings, rows, strict=True)},
         seen=seen_accounts(prompts.accounts, volume),
@@ -135,12 +134,14 @@ def _titled(
     ]
 
 
-def _about(ledger: Ledger) -> dict[str, Any]:
-    """What a detection says of the ledger that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+def _about(scale: Scale) -> dict[str, Any]:
+    """What a detection says of the models that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+    ledger = scale.ledger
     return {
         "made": ledger.made,
         "sha256": ledger.digest,
         "sources": list(ledger.sources),
         "held_out": ledger.held_out_count,
         "held_out_prompts": ledger.held_out_prompts,
+        "recommended_from": scale.members.cut,
     }

@@ -17,7 +17,7 @@ from harvestdetect.evidence.account_readings import READINGS
 from harvestdetect.judge.member_model import MOST_BITS, MemberCurve, MemberModel
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["FORMAT", "VERSION", "model_digest", "model_of", "shipped_member_model"]
+__all__ = ["FORMAT", "VERSION", "model_digest", "model_of", "recommended_from", "shipped_member_model"]
 
 FORMAT: Final = "harvestdetect-members"
 """Value of ``format`` in the file."""
@@ -39,6 +39,19 @@ def shipped_member_model() -> MemberModel:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{SHIPPED} cannot be read: {error}; install the package again") from None
     return model_of(text)
+
+
+def recommended_from(ledger: Mapping[str, Any]) -> float:
+    """The membership from which a scan recommends a member for action.
+
+    Args:
+        ledger: see :attr:`harvestdetect.data.Detection.ledger`. Results of older versions lack the cut; then it is
+            that of the shipped model.
+    """
+    cut = ledger.get("recommended_from")
+    if isinstance(cut, int | float) and not isinstance(cut, bool):
+        return float(cut)
+    return shipped_member_model().cut
 
 
 def model_digest(table: Mapping[str, Any]) -> str:

@@ -48,6 +48,16 @@ def test_a_member(out: Path) -> None:
     assert f"To stay recommended, its membership must be at least {shipped_member_model().cut:g}; it is 0.9" in shown
 
 
+def test_the_membership_that_is_wanted_is_that_of_the_scan(out: Path) -> None:
+    run_file = out / "run.json"
+    run = json.loads(run_file.read_text())
+    for ledger, wanted in (({"recommended_from": 0.75}, 0.75), ({}, shipped_member_model().cut)):
+        # older versions did not write it
+        run_file.write_text(json.dumps({**run, "ledger": ledger}))
+        place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
+        assert {c.name: c.needed for c in place.changes} == {"membership": wanted}
+
+
 def test_what_would_make_a_member_recommended(out: Path) -> None:
     place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
     assert not place.recommended
