@@ -42,7 +42,7 @@ SIGNATURES: Final = 4
 LEAST: Final = Constant("incremental.folder", "LEAST_TEXTS", "texts")
 """Texts from which clusters are carried on: lowered, so that a small dump shows what that changes."""
 _CARRIED: Final = ("incremental", "judge.resolve.FAR")
-"""Room, module or constant that only a later scan of most of the same texts uses."""
+"""Package, module or constant that only a later scan of most of the same texts uses."""
 _CALIBRATED: Final = ("judge.calibration",)
 """The same for scans with a calibration."""
 

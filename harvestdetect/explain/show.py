@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.explain.campaign import left_out, named, would_be
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Spread
 from harvestdetect.report.format import (
@@ -234,7 +235,7 @@ def _line_text(line: Line) -> str:
 
 
 def _show_measures(page: _Page, e: CampaignExplanation, *, said: set[str]) -> None:
-    """All measures beside chance; sentences that the ledger has are left out."""
+    """All measures beside chance, without sentences that the ledger has, and what measures without a value need."""
     page.heading("Its measures, each compared with chance")
     for family in e.families:
         for m in family.measures:
@@ -242,8 +243,13 @@ def _show_measures(page: _Page, e: CampaignExplanation, *, said: set[str]) -> No
             page.line(figures, indent=2)
             if m.id not in said:
                 page.line(m.sentence, indent=4, style="dim")
-    if not any(family.measures for family in e.families):
+    taken = {m.id for family in e.families for m in family.measures}
+    if not taken:
         page.item("none was taken")
+    elif e.ledger:  # older versions had other measures
+        for measure in MEASURES:
+            if measure.take is not None and not measure.closer_look and measure.id not in taken:
+                page.line(f"{measure.label}: no value; it needs {measure.min_data}", indent=2, style="dim")
 
 
 def _share_line(share: Spread) -> str:

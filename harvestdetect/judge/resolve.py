@@ -376,7 +376,7 @@ def _subtract(
     A piece of a candidate comes after the whole if its tier is no higher: a group of accounts that is another
     population was parted from the candidate before. A candidate that only infrastructure gave may hold several
     campaigns of one operator, so it comes after its pieces if these say more and have most of its accounts. A chain of
-    few stages comes after its pieces if most of its accounts are found without it, even at a lower tier.
+    few generations comes after its pieces if most of its accounts are found without it, even at a lower tier.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)

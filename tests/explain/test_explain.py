@@ -26,6 +26,7 @@ from harvestdetect.data import (
     FamilyResult,
 )
 from harvestdetect.errors import InputError, UsageError
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.explain import AccountExplanation, explain, explanation_json
 from harvestdetect.explain import campaign as of_campaigns
 from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, candidate_from_dict, candidate_to_dict
@@ -531,3 +532,11 @@ def test_a_family_that_is_left_out_carries_no_weight() -> None:
 def test_help_names_what_it_reads() -> None:
     shown = re.sub(r"\s+", " ", CliRunner().invoke(cli, ["explain", "--help"]).stdout)
     assert "reads only the files of the scan" in shown
+
+
+def test_a_measure_without_a_value_says_what_it_needs(out: Path) -> None:
+    shown = " ".join(text(out, SECOND).split())
+    taken = {m.id for family in campaign_of(out, SECOND).families for m in family.measures}
+    for measure in MEASURES:
+        lacks = measure.take is not None and not measure.closer_look and measure.id not in taken
+        assert (f"{measure.label}: no value; it needs {measure.min_data}" in shown) == lacks
