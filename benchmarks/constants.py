@@ -2,7 +2,7 @@
 
 A decision constant is a number that can change a finding: a threshold, a least size, a bound of what counts. Numbers
 that change only speed, memory, random noise or what is shown are listed apart, with the reason (:data:`Reason`). A
-number in one of :data:`ROOMS` must be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
+number in one of :data:`PACKAGES` must be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
 
 The lists contain what the code cannot say: the unit and the source. Value and meaning are read from the code, so that
 they are written once. When a constant is renamed or moved, change its line here.
@@ -25,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, TypeAlias
 
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.settings import Settings
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
     "EXPLAINING",
     "NOT_DECISIONS",
     "PACKAGE",
-    "ROOMS",
+    "PACKAGES",
     "SETTINGS",
     "UNITS",
     "Constant",
@@ -46,8 +47,8 @@ __all__ = [
 PACKAGE: Final = "harvestdetect"
 SETTINGS: Final = "settings"
 """The module whose constants are the fields of a dataclass."""
-ROOMS: Final = ("cluster", "template", "campaign", "accounts", "evidence", "judge", "incremental")
-"""The rooms where findings are decided: every number in them is listed."""
+PACKAGES: Final = ("cluster", "template", "campaign", "accounts", "evidence", "judge", "incremental")
+"""The packages where findings are decided: every number in them is listed."""
 
 TINY: Final = 1e-5
 """A smaller number in a comparison guards against rounding."""
@@ -65,14 +66,8 @@ Reason: TypeAlias = Literal[
 * ``fit``: a bound on the bits that the fit may give. It changes findings through the fitted file alone;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
 """
-EXPLAINING: Final = frozenset(
-    {
-        "block_density", "cohort_coverage", "duplicate_types", "focus", "model_pivot", "no_ramp_up", "sign_up_gap",
-        "slot_sweep",
-    }
-)  # fmt: skip
-"""Measures that change no tier, no score and no account: those of a closer look, which have no row in the ledger. The
-measures of the intent family are like them."""
+EXPLAINING: Final = frozenset(measure.id for measure in MEASURES if measure.closer_look)
+"""Measures that change no tier, no score and no account: those of a closer look, which have no row in the ledger."""
 Listed: TypeAlias = list[tuple[str, str, str]]
 """Module, name, and in which list."""
 HERE: Final = Path(__file__).name
@@ -203,8 +198,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("judge.ledger", SUREST="score", EXPECTED="items"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
-    *_of("judge.parting", SEEDS="share", LEAST_GAIN="bits"),
-    *_of("judge.verdict", FAR="probability"),
+    *_of("judge.parting", PROTOTYPES="share", LEAST_GAIN="bits"),
+    *_of("judge.resolve", FAR="probability"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -327,9 +322,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
     "judge.calibration": {"DECIMALS": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
     "judge.calibration_file": {"VERSION": "format"},
+    "judge.candidate_file": {"TEMPLATE_EXCERPT": "display"},
     "judge.candidates": {
-        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "TEMPLATE_EXCERPT": "display",
-        "CLOSE": "display", "COMPARED": "display",
+        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "CLOSE": "display",
+        "COMPARED": "display",
     },
     "judge.findings": {
         "STANDS_OUT": "display", "MOST_CLAUSES": "display", "LEAST_SHOWN": "display",
@@ -342,10 +338,11 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "SIGNIFICANT": "explains",
         "PARALLEL_CANDIDATES": "speed", "CANDIDATES_PER_TASK": "speed",
     },
-    "judge.members": {
-        "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
-        "LIMIT": "arithmetic", "MENTIONED_BITS": "display", "MOST_CLAUSES": "display",
+    "judge.member_model": {
+        "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic", "LIMIT": "arithmetic",
     },
+    "judge.members": {"LEAST_MENTIONED": "display", "MOST_CLAUSES": "display"},
+    "judge.members_file": {"VERSION": "format"},
     "judge.parting": {"NEXT_TO_NO_WEIGHT": "arithmetic", "EVEN": "arithmetic"},
     "judge.title_words": {
         "SAMPLE": "sampling", "READ": "speed", "SHORTEST": "display", "RAREST": "display", "LONGEST": "display",
@@ -386,7 +383,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "MAX_TOKENS": "speed", "HEAD_CHARACTERS": "speed",
     },
 }
-"""Numbers of the same rooms that are no decision constants, by module, each with the reason."""
+"""Numbers of the same packages that are no decision constants, by module, each with the reason."""
 # fmt: on
 
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -414,13 +411,13 @@ class Defined:
     line: int
 
 
-def modules(*rooms: str) -> list[str]:
-    """Dotted names below the package of all modules in some rooms; of the whole package where none is given."""
+def modules(*packages: str) -> list[str]:
+    """Dotted names below the package of all modules in some packages; of the whole package where none is given."""
     found = []
     package = importlib.import_module(PACKAGE)
     for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."):
         name = module.name.partition(".")[2]
-        if not rooms or name.split(".", 1)[0] in rooms:
+        if not packages or name.split(".", 1)[0] in packages:
             found.append(name)
     return sorted(found)
 
@@ -504,11 +501,11 @@ def problems(
     """What the lists and the code disagree on, a sentence each that says what to change."""
     listed = [(c.module, c.name, "DECISIONS") for c in decisions]
     listed += [(module, name, "NOT_DECISIONS") for module, names in others.items() for name in names]
-    rooms = [SETTINGS, *modules(*ROOMS)]
-    found = {module: defined(module) for module in rooms}
+    every = [SETTINGS, *modules(*PACKAGES)]
+    found = {module: defined(module) for module in every}
     for module in dict.fromkeys(module for module, _, _ in listed if module not in found):
         found[module] = defined(module) if importlib.util.find_spec(f"{PACKAGE}.{module}") else {}
-    return [*_misread(decisions, listed), *_missing(listed, found), *_unlisted(rooms, listed, found), *_inline()]
+    return [*_misread(decisions, listed), *_missing(listed, found), *_unlisted(every, listed, found), *_inline()]
 
 
 def _misread(decisions: tuple[Constant, ...], listed: Listed) -> Iterator[str]:
@@ -534,10 +531,10 @@ def _missing(listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iter
             yield f"{module}.{name} is in {where} of {HERE} and no longer in the code; {now}"
 
 
-def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
-    """Numbers of the rooms that are in neither list."""
+def _unlisted(every: list[str], listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
+    """Numbers of the packages that are in neither list."""
     known = {(module, name) for module, name, _ in listed}
-    for module in rooms:
+    for module in every:
         for name, one in found[module].items():
             if (module, name) not in known:
                 yield (
@@ -548,7 +545,7 @@ def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str,
 
 def _inline() -> Iterator[str]:
     """Thresholds that have no name, and comparisons that are listed and gone."""
-    found = {module: thresholds_inside(module) for module in modules(*ROOMS)}
+    found = {module: thresholds_inside(module) for module in modules(*PACKAGES)}
     for module, texts in found.items():
         for text in texts:
             if text not in INLINE.get(module, ()):

@@ -1,4 +1,4 @@
-"""Fits the model of members (:mod:`harvestdetect.judge.members`) to worlds, and writes its file.
+"""Fits the model of members (:mod:`harvestdetect.judge.member_model`) to worlds, and writes its file.
 
     python -m benchmarks.fit_members --data DIR --seeds 200 201 202 --out harvestdetect/judge/members.json
         [--world api,adaptive] [--half tuning] [--rows 40000]
@@ -36,7 +36,8 @@ from benchmarks.world_plan import World
 from benchmarks.world_sources import data_missing
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
-from harvestdetect.judge.members import FORMAT, MOST_BITS, VERSION, Curve, MemberModel, mixture, model_digest, model_of
+from harvestdetect.judge.member_model import MOST_BITS, MemberCurve, MemberModel, mixture
+from harvestdetect.judge.members_file import FORMAT, VERSION, model_digest, model_of
 from harvestdetect.util.arrays import Floats
 from harvestdetect.util.files import replacing
 
@@ -65,7 +66,7 @@ WANTED: Final = 0.98
 is taken. The promise is 0.97."""
 
 
-def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> Curve:
+def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> MemberCurve:
     """The curve of a reading, with weight 1.
 
     Args:
@@ -75,7 +76,7 @@ def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> Curve
         innocent: float64[n]: the same as an innocent.
     """
     if not member.sum() or not innocent.sum():
-        return Curve(id=name, weight=0.0, at=np.zeros(1), bits=np.zeros(1))
+        return MemberCurve(id=name, weight=0.0, at=np.zeros(1), bits=np.zeros(1))
     size = min(member.sum(), innocent.sum())
     member, innocent = member * size / member.sum(), innocent * size / innocent.sum()
     both = member + innocent
@@ -95,7 +96,7 @@ def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> Curve
     bits = np.maximum.accumulate(np.round(np.clip(np.log2(odds / (1 - odds)), -MOST_BITS, MOST_BITS), 3))
     at = np.round(at, 6)
     new = np.concatenate(([True], np.diff(at) > 0))
-    return Curve(id=name, weight=1.0, at=at[new], bits=bits[new])
+    return MemberCurve(id=name, weight=1.0, at=at[new], bits=bits[new])
 
 
 def _weighted(cases: Sequence[Case]) -> tuple[Floats, Floats]:

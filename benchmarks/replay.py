@@ -61,10 +61,11 @@ _FIRST_USE: Final = {
     "judge.attribute": "attribute",
     "judge.calibration": "judge",
     "judge.findings": "judge",
-    "judge.verdict": "judge",
+    "judge.resolve": "judge",
     "incremental": "read",
 }
-"""Room, module or constant -> the first stage that may use it. Imports go down the rooms, so no earlier stage does."""
+"""Package, module or constant -> the first stage that may use it. Imports go down the packages, so no earlier stage
+does."""
 _SETTING_STAGES: Final = {
     "segment_characters": "read",
     "max_windows": "read",
@@ -84,12 +85,12 @@ def stage_of(constant: Constant) -> str:
     """The first stage that may use a constant.
 
     Raises:
-        KeyError: nothing is known of its room, or of the setting.
+        KeyError: nothing is known of its package, or of the setting.
     """
     if constant.module == SETTINGS:
         return _SETTING_STAGES[constant.name]
-    room = constant.module.split(".", 1)[0]
-    return _FIRST_USE.get(str(constant)) or _FIRST_USE.get(constant.module) or _FIRST_USE[room]
+    package = constant.module.split(".", 1)[0]
+    return _FIRST_USE.get(str(constant)) or _FIRST_USE.get(constant.module) or _FIRST_USE[package]
 
 
 class Recorded:

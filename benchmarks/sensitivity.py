@@ -340,7 +340,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _is_chosen(constant: Constant, names: Sequence[str], stages: Sequence[str]) -> bool:
-    """Whether a constant is one of some stages, and has one of some names: its own, its module's or its room's."""
+    """Whether a constant is one of some stages, and has one of some names: its own, its module's or its package's."""
     if stages and stage_of(constant) not in stages:
         return False
     return not names or any(n == constant.name or f"{constant}.".startswith(f"{n}.") for n in names)

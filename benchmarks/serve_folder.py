@@ -20,7 +20,7 @@ import pyarrow as pa
 from benchmarks.search import PER_ACCOUNT, made_corpus, made_vectors
 from harvestdetect import Settings, detect, write_outputs
 from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, Candidate, Corpus, Detection, Finding, Member, SourceFile
-from harvestdetect.judge.candidates import seen_accounts
+from harvestdetect.judge.candidate_file import seen_accounts
 from harvestdetect.search import index_of
 from harvestdetect.search.build import write_index
 from harvestdetect.simulate import simulate

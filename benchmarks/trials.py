@@ -41,8 +41,8 @@ SIGNATURES: Final = 4
 """Known templates whose senders are looked for in a dump: each takes a second."""
 LEAST: Final = Constant("incremental.folder", "LEAST_TEXTS", "texts")
 """Texts from which clusters are carried on: lowered, so that a small dump shows what that changes."""
-_CARRIED: Final = ("incremental", "judge.verdict.FAR")
-"""Room, module or constant that only a later scan of most of the same texts uses."""
+_CARRIED: Final = ("incremental", "judge.resolve.FAR")
+"""Package, module or constant that only a later scan of most of the same texts uses."""
 _CALIBRATED: Final = ("judge.calibration",)
 """The same for scans with a calibration."""
 

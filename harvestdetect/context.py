@@ -172,11 +172,11 @@ class Context:
             self.tell(sentence)
 
     @contextmanager
-    def stage(self, name: str, *, blas_threads: int | None = None) -> Iterator[None]:
-        """Measures the time and the peak memory of a stage, and shows that it is going on.
+    def measured(self, name: str, *, blas_threads: int | None = None) -> Iterator[None]:
+        """Measures the time and the peak memory of stages, and shows that they are going on.
 
         Args:
-            name: of the stage.
+            name: of the stages in ``run.json``. One name may cover several stages of a phase.
             blas_threads: threads for matrix products; None leaves the choice to the library. One is best for many
                 small products: next to another busy process, sharing them out costs more time than it saves.
         """

@@ -55,7 +55,8 @@ def detect(
         progress: True shows bars, in a terminal or below the cell of a notebook; a function opens bars of its own;
             None and False show none.
         notes: receives a sentence for each decision that a reader should know; ``Detection.notes`` has them too.
-        leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
+        leave_out: families of evidence that do not count, for ablations. Their readings are left out too, so a benign
+            explanation with no other reading is unknown.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
         seeds: texts or accounts that a person chose; the candidate around them is judged beside the others.
@@ -99,7 +100,7 @@ def estimated(source: DumpSource | Given, *, settings: Settings | None = None) -
     prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
     registry, _ = load_registry_and_calibration(context)
-    with context.stage("read"), closing(context.engine):
+    with context.measured("read"), closing(context.engine):
         read = read_corpus(prompts, context, registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, StageResults(counts={"segments": len(read.corpus.text)}))

@@ -14,7 +14,8 @@ from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import Scale
+from harvestdetect.judge.members_file import shipped_member_model
+from harvestdetect.judge.resolve import Scale
 from harvestdetect.side_outputs import side_outputs
 from harvestdetect.signatures.matching import Shared, check_secret
 from harvestdetect.stages.comparing import compare
@@ -64,7 +65,7 @@ def run_scan(
         check_secret(shared)
     with closing(context.engine):
         plan = _plan(context, leave_out=leave_out, measure_all=measure_all)
-        with context.stage("read"):
+        with context.measured("read"):
             read = plan.stages.read(source, context, plan.registry)
         corpus = read.corpus
         if not len(corpus.prompts.account):
@@ -74,7 +75,7 @@ def run_scan(
         compared = compare(corpus, plan)  # embed, neighbors, cluster
         formed = form(compared, plan)  # assign, templates, campaigns, accounts
         measured = measure(compared, formed, plan)  # part, measure
-        concluded = judge(read, compared, formed, measured, plan, seeds=seeds)  # judge, members, conclude
+        concluded = judge(read, compared, formed, measured, plan, seeds=seeds)  # judge, hunt, members, conclude
         beside = side_outputs(
             read, compared, formed, concluded, plan, signatures=signatures, new_since=new_since, shared=shared
         )  # fmt: skip
@@ -91,9 +92,11 @@ def run_scan(
 
 
 def _plan(context: Context, *, leave_out: Sequence[Family], measure_all: bool) -> ScanPlan:
-    """Loads what the scan judges by, and chooses its stages; keywords as for :func:`run_scan`."""
+    """Loads the models and the calibration of the scan, and chooses its stages; keywords as for :func:`run_scan`."""
     registry, calibration = load_registry_and_calibration(context)
-    scale = Scale(fdr=context.settings.fdr, ledger=shipped_ledger(), calibration=calibration)
+    scale = Scale(
+        fdr=context.settings.fdr, ledger=shipped_ledger(), members=shipped_member_model(), calibration=calibration
+    )
     left_out = families_left_out(leave_out, context)
     stages = PLAIN if context.settings.work is None else reusing(context, registry, scale, left_out)
     if measure_all:

@@ -61,13 +61,13 @@ def _attribute(
 ) -> tuple[Attributed, ...]:
     """The accounts that fill the templates of known campaigns."""
     wording = compared.wording
-    with plan.context.stage("attribute"):
+    with plan.context.measured("attribute"):
         return attribute(signatures, compared.corpus, wording.vectors, wording.encode, since=since)
 
 
 def _draw(read: Read, compared: Compared, formed: Formed, concluded: Concluded, plan: ScanPlan) -> pa.Table:
     """The map."""
-    with plan.context.stage("map", blas_threads=1):
+    with plan.context.measured("map", blas_threads=1):
         return map_table(
             compared.corpus, formed.parts, compared.wording.vectors, concluded.conclusions.found,
             files=[file.name for file in read.files], seed=plan.context.settings.seed,
@@ -79,7 +79,7 @@ def _match(
 ) -> tuple[SignatureFit, ...]:
     """How the signatures of other providers fit; see :func:`harvestdetect.signatures.matching.match_signatures`."""
     context = plan.context
-    with context.stage("signatures", blas_threads=1):
+    with context.measured("signatures", blas_threads=1):
         encoder = load_encoder("wording", settings=context.settings, notes=context.note, spare=context.cache)
         cells = codebook_of(encoder)
         for file in shared.files:

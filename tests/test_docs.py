@@ -102,13 +102,13 @@ def test_links_to_headings_lead_to_headings(name: str) -> None:
 
 def test_the_architecture_lists_every_room_and_names_files_that_exist() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    table = text.split("| room |", 1)[1].split("\n\n", 1)[0]
+    table = text.split("| package |", 1)[1].split("\n\n", 1)[0]
     listed = [
         name.rstrip("/") for row in table.splitlines()[2:] for name in re.findall(r"`([a-z_/]+)`", row.split("|")[1])
     ]
     package = ROOT / "harvestdetect"
-    rooms = {path.stem for path in package.iterdir() if path.name[0] not in "_." and path.suffix in ("", ".py")}
-    assert sorted(listed) == sorted(rooms)
+    packages = {path.stem for path in package.iterdir() if path.name[0] not in "_." and path.suffix in ("", ".py")}
+    assert sorted(listed) == sorted(packages)
     for name in re.findall(r"`([\w/]+\.(?:py|md|toml))`", text):
         assert any((base / name).is_file() for base in (ROOT, package)), name
 

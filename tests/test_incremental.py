@@ -28,7 +28,7 @@ from harvestdetect.incremental.candidates import CarriedCandidates, load_candida
 from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
 from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
 from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
-from harvestdetect.judge import verdict
+from harvestdetect.judge import resolve
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.pipeline import run_scan
 from harvestdetect.simulate import simulate
@@ -524,6 +524,18 @@ def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(
     assert again.candidates == more.candidates
 
 
+def test_every_setting_changes_findings_or_is_indifferent() -> None:
+    """A new setting belongs here, or in ``INDIFFERENT``: otherwise work is carried on that it should discard."""
+    deciding = {
+        *("mapping", "profile", "pseudonyms", "segment_characters", "max_windows", "registry", "use_registry"),
+        *("find_preambles", "encoder", "model", "auto_budget_seconds", "k", "exact_below", "min_samples"),
+        *("min_cluster_size", "distance_floor", "distance_cap", "selection", "min_accounts", "max_account_share"),
+        *("link_log_p", "fdr", "calibration", "seed"),
+    }
+    assert not deciding & reuse.INDIFFERENT
+    assert deciding | reuse.INDIFFERENT == set(Settings().to_dict())
+
+
 @pytest.mark.usefixtures("always")
 def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
     dumps: list[Path], all_scanned: Scanned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -545,7 +557,7 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
     assert taken[0] > 0
     # a cut so low that all are near it
     taken.clear()
-    monkeypatch.setattr(verdict, "FAR", 0.0)
+    monkeypatch.setattr(resolve, "FAR", 0.0)
     second = scan(dumps, work)
     first_known, count, then_known, again = taken
     assert again == count

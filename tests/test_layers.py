@@ -1,4 +1,4 @@
-"""Who may import whom: imports go down one ordered list of rooms."""
+"""Who may import whom: imports go down one ordered list of packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "harvestdetect"
 
-ROOMS = (
+PACKAGES = (
     *("__init__", "errors", "arguments", "settings", "util", "data", "engines"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
@@ -24,7 +24,7 @@ ROOMS = (
     *("search", "serve", "cli"),
     *("__main__", "benchmarks"),
 )
-"""From the bottom to the top. A module may import from its own room and from rooms below it."""
+"""From the bottom to the top. A module may import from its own package and from packages below it."""
 
 
 @cache
@@ -39,8 +39,8 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def room(name: str) -> str:
-    """The room of a module."""
+def package(name: str) -> str:
+    """The package of a module."""
     return name.split(".", 1)[0]
 
 
@@ -63,9 +63,9 @@ def imported(file: Path) -> list[tuple[str, int]]:
         else:
             continue
         for name in names:
-            if room(name) == PACKAGE:
+            if package(name) == PACKAGE:
                 found.append((name.partition(".")[2], node.lineno))
-            elif room(name) == "benchmarks":
+            elif package(name) == "benchmarks":
                 found.append((name, node.lineno))
     return found
 
@@ -79,14 +79,14 @@ def module_of(name: str, known: dict[str, Path]) -> str:
 
 def complaint(importer: str, target: str) -> str | None:
     """Why one may not import the other; None when it may."""
-    importer, target = room(importer), room(target)
-    if ROOMS.index(target) <= ROOMS.index(importer):
+    importer, target = package(importer), package(target)
+    if PACKAGES.index(target) <= PACKAGES.index(importer):
         return None
     return f"{importer} must not import {target}"
 
 
 def test_every_room_is_listed() -> None:
-    assert {room(name) for name in modules()} == set(ROOMS)
+    assert {package(name) for name in modules()} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("name", sorted(set(modules()) - {"__init__"}))
@@ -96,7 +96,7 @@ def test_imports_go_down(name: str) -> None:
     for target, line in imported(known[name]):
         module = module_of(target, known)
         # The package's own names would bring everything behind them; its version is a constant.
-        if module == "__init__" and target != "__version__" and room(name) != "benchmarks":
+        if module == "__init__" and target != "__version__" and package(name) != "benchmarks":
             wrong.append(f"{known[name]}:{line}: {name} must not import the package for {target}")
         elif reason := complaint(name, module):
             wrong.append(f"{known[name]}:{line}: {reason}")
@@ -104,7 +104,7 @@ def test_imports_go_down(name: str) -> None:
 
 
 def test_no_circle_between_modules() -> None:
-    """No two modules need each other, directly or by way of others, also within a room."""
+    """No two modules need each other, directly or by way of others, also within a package."""
     known = modules()
     needs = {
         name: {module_of(target, known) for target, _ in imported(file)} - {name, "__init__"}
@@ -115,8 +115,7 @@ def test_no_circle_between_modules() -> None:
 
 
 READER = ("storage", "values", "columns", "formats")
-"""The rooms inside of ``dump``: each imports only from itself and those before it, and no room from the modules above
-them."""
+"""The packages inside of ``dump``: each imports only from itself and those before it, none from the modules above."""
 
 
 def test_imports_inside_of_the_reader_go_down() -> None:

@@ -25,7 +25,7 @@ from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection
 from harvestdetect.errors import SettingsError, UsageError
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import judge_candidates
+from harvestdetect.judge.resolve import judge_candidates
 from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
@@ -606,7 +606,7 @@ def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
     found = scan.detection
     assert "evidence left out: intent, time" in notes
     assert {e.family for w in scan.measured for e in w.evidence} == {"text", "structure", "infrastructure"}
-    assert {s.family for c in found.candidates for s in c.families} == {"text", "structure", "infrastructure"}
+    assert {s.family for c in found.candidates for s in c.family_results} == {"text", "structure", "infrastructure"}
     whole, (less,) = made.measured, taken
     assert whole
     closer = {m.id for m in MEASURES if m.closer_look}

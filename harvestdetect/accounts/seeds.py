@@ -4,7 +4,7 @@ Texts lead to the accounts whose prompts are near them in wording. Accounts lead
 are among each other's nearest. Of an account only prompts that it has in common with another one of them count.
 
 The person's choice is no evidence, and nobody can say by what the person chose. So the candidate is judged beside the
-others and changes none of them (:func:`harvestdetect.judge.verdict.with_seeded`).
+others and changes none of them (:func:`harvestdetect.judge.resolve.with_seeded`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from typing import Final, Literal, TypeAlias
 from harvestdetect.data import Tier
 
 __all__ = [
-    "CONDITIONS",
     "About",
     "Alert",
     "Channel",
@@ -41,8 +40,6 @@ Settled: TypeAlias = Literal["harvest", "benign", "merged"]
 """Why a campaign needs no more attention: its verdict, or it was merged into another campaign."""
 ConditionName: TypeAlias = Literal["run-failed", "window-incomplete", "alerts-given-up"]
 """Id of a condition of the runs."""
-CONDITIONS: Final[tuple[ConditionName, ...]] = ("run-failed", "window-incomplete", "alerts-given-up")
-"""All conditions."""
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 """Address of the Events API v2."""
 

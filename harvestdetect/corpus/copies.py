@@ -22,7 +22,7 @@ from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
 from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed
 
-__all__ = ["Copies", "FileRows", "copies_of", "copies_reported", "counted_once", "is_within", "row_keys", "rows_of"]
+__all__ = ["Copies", "FileRows", "copies_of", "copy_sentences", "counted_once", "is_within", "row_keys", "rows_of"]
 
 MAX_NAMED: Final = 10
 """Number of files whose prompts are all in other files that are reported by name; further ones are only counted."""
@@ -139,7 +139,7 @@ def copies_of(prompts: Prompts) -> Copies:
     return Copies(repeated=repeated, within=within, copied=copied)
 
 
-def copies_reported(copies: Copies, names: Sequence[str]) -> Iterator[str]:
+def copy_sentences(copies: Copies, names: Sequence[str]) -> Iterator[str]:
     """What the user should know about files that repeat others, one sentence each. ``names``: of the files."""
     shown = dict(enumerate(names))
     within = sorted(copies.within.items())

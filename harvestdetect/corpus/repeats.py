@@ -16,7 +16,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32, Words, changes, mixed
 
-__all__ = ["first_requests", "repeats_reported"]
+__all__ = ["first_requests", "repeat_sentences"]
 
 RETRY: Final = 60
 """Seconds within which the same text of an account is one request."""
@@ -63,7 +63,7 @@ def first_requests(account: Ints32, time: Ints, content: AnyInts, request: Words
     return first if (first != np.arange(len(first))).any() else None
 
 
-def repeats_reported(again: int, resent: int) -> Iterator[str]:
+def repeat_sentences(again: int, resent: int) -> Iterator[str]:
     """What the user should know about rows and turns that were sent before, one sentence each.
 
     Args:

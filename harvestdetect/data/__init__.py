@@ -5,7 +5,7 @@ Large columns are Arrow or numpy arrays. Times are ``int64`` seconds since 1970-
 
 :mod:`~harvestdetect.data.reading` has what comes out of a dump, :mod:`~harvestdetect.data.corpus` the segments and
 who sent them, :mod:`~harvestdetect.data.geometry` neighbours and clusters, :mod:`~harvestdetect.data.campaigns`
-templates and campaigns, :mod:`~harvestdetect.data.evidence` one measure and one innocent reading,
+templates and campaigns, :mod:`~harvestdetect.data.evidence` measures, benign explanations, ledger rows and tiers,
 :mod:`~harvestdetect.data.findings` and :mod:`~harvestdetect.data.candidates` the judgement,
 :mod:`~harvestdetect.data.signatures` how the signatures of other providers fit, and
 :mod:`~harvestdetect.data.detection` the result of a scan.
@@ -31,7 +31,7 @@ from harvestdetect.data.corpus import (
     View,
 )
 from harvestdetect.data.detection import MAP_COLUMNS, PROMPT_COLUMNS, Cut, Detection, StageCost
-from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, LedgerRow, Tier, Verdict
+from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Fit, LedgerRow, Tier
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
 from harvestdetect.data.preambles import Preamble
@@ -83,6 +83,7 @@ __all__ = [
     "FieldColumn",
     "FileReading",
     "Finding",
+    "Fit",
     "LedgerRow",
     "Member",
     "Near",
@@ -103,7 +104,6 @@ __all__ = [
     "Template",
     "TemplateCluster",
     "Tier",
-    "Verdict",
     "View",
     "Way",
 ]

@@ -56,7 +56,10 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """Template clusters that belong together, usually because the same accounts sent them, and these accounts."""
+    """A candidate while it is judged: template clusters that belong together, and the accounts that sent them.
+
+    Its record in the output is a :class:`~harvestdetect.data.Candidate`.
+    """
 
     clusters: Ints32
     """int32[t], ascending: positions in the list of template clusters."""

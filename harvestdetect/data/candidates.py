@@ -78,7 +78,10 @@ class RateStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A set of accounts that was measured and judged, finding or not."""
+    """The record of a candidate in the output: a set of accounts that was measured and judged, finding or not.
+
+    While it is judged, a candidate is a :class:`~harvestdetect.data.Campaign`.
+    """
 
     campaign_id: str
     """The id in ``campaigns.jsonl`` where there is a tier."""
@@ -97,7 +100,8 @@ class Candidate:
     templates: int = 1
     excerpt: str = ""
     """Fixed words of its largest template, redacted."""
-    families: tuple[FamilyResult, ...] = ()
+    family_results: tuple[FamilyResult, ...] = ()
+    """The sum of each family that has a row; ``families`` in ``candidates.jsonl``."""
     evidence: tuple[Evidence, ...] = ()
     benign_explanations: tuple[BenignExplanation, ...] = ()
     members: tuple[Outside, ...] = ()

@@ -93,7 +93,8 @@ class Detection:
     ledger: Mapping[str, Any] = field(default_factory=dict)
     """The ledger that judged: the day on which it was ``made``, its ``sha256``, its ``sources``, and the number of
     innocent candidates (``held_out``) and of their prompts (``held_out_prompts``) that it was tested on without having
-    been fitted on them. Empty in results of older versions, and without candidates to judge."""
+    been fitted on them; also ``recommended_from``, the membership from which a member of a finding is recommended for
+    action. Empty in results of older versions, and without candidates to judge."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
     """Empty without a calibration. Otherwise its ``file``, ``sha256`` and time of creation (``created``), the number
     of its ``candidates``, and ``expected_findings``: the benign findings to expect of this number of prompts, by

@@ -1,17 +1,17 @@
-"""One measure of a campaign, and one innocent reading of it."""
+"""What one measure says of a candidate, one benign explanation, one row of the ledger, and the tiers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["TIERS", "BenignExplanation", "Evidence", "Family", "LedgerRow", "Tier", "Verdict"]
+__all__ = ["TIERS", "BenignExplanation", "Evidence", "Family", "Fit", "LedgerRow", "Tier"]
 
 Tier: TypeAlias = Literal["urgent", "review", "watch"]
 TIERS: Final[tuple[Tier, ...]] = ("urgent", "review", "watch")
 """The tiers of findings, from the strongest to the weakest."""
 
-Verdict: TypeAlias = Literal["fits", "unlikely", "unknown"]
+Fit: TypeAlias = Literal["fits", "unlikely", "unknown"]
 """Whether a benign explanation fits; unknown where too little data is there."""
 
 Family: TypeAlias = Literal["text", "structure", "time", "infrastructure", "intent"]
@@ -63,7 +63,7 @@ class BenignExplanation:
     """Of the explanation, as in ``evidence.explanations``: what decisions and files are keyed by."""
     name: str
     """The explanation's label, for people. No decision reads it."""
-    verdict: Verdict
+    verdict: Fit
     statistic: float | None
     sentence: str
     """The statistic for and against, in words; or what is missing to decide."""

@@ -1,9 +1,9 @@
-"""Tables, texts and pictures of values: functions of the room ``notebook``, called by name.
+"""Tables, texts and pictures of values: functions of the package ``notebook``, called by name.
 
 The values of this package have no behaviour. But in a notebook, people expect a value to show itself and to give its
 tables. So :class:`~harvestdetect.data.Detection` and :class:`~harvestdetect.data.Finding` have a few methods, each of
-which is one call of :func:`view`. The functions are above this room and import what they need; this module knows only
-their names, like the package itself (``harvestdetect.__getattr__``), and loads one when it is first called.
+which is one call of :func:`view`. The functions are above this package and import what they need; this module knows
+only their names, like the package itself (``harvestdetect.__getattr__``), and loads one when it is first called.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VIEWS: Final[Mapping[str, str]] = {
 
 
 def view(name: str, value: object) -> Any:
-    """What a function of the room ``notebook`` makes of a value.
+    """What a function of the package ``notebook`` makes of a value.
 
     Args:
         name: of the function, see :data:`VIEWS`.

@@ -3,7 +3,7 @@
 A candidate may hold two populations: a campaign behind a popular framework, and the framework's users. What tells them
 apart is relative to the candidate: which accounts are like most of the others, and which have something of their own.
 So most readings compare an account with the other accounts of the candidate, each of which counts by how surely it is a
-member. The value of a reading has no unit; :mod:`harvestdetect.judge.members` turns it into bits.
+member. The value of a reading has no unit; :mod:`harvestdetect.judge.member_model` turns it into bits.
 """
 
 from __future__ import annotations
@@ -408,4 +408,4 @@ ACCOUNT_READINGS: Final[tuple[AccountReading, ...]] = (
         innocent="it sends these prompts among its others",
     ),
 )
-"""All readings. The file of :mod:`harvestdetect.judge.members` has a curve for each, in this order."""
+"""All readings. The file of :mod:`harvestdetect.judge.members_file` has a curve for each, in this order."""

@@ -1,4 +1,4 @@
-"""The table of benign explanations: innocent readings of a candidate, each tested by a statistic.
+"""The table of benign explanations of a candidate, each tested by a statistic.
 
 To add one, write a function ``(inputs) -> Assessed`` and add an :class:`Explanation` to :data:`EXPLANATIONS` that names
 its rows of the ledger. How much a row speaks for it or against it is fitted, not written here. The registry

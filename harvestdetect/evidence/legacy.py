@@ -1,7 +1,7 @@
 """The names by which older files know measures and benign explanations.
 
-Calibrations of version 1, and results written before ``id`` existed, are keyed by display names. The names are listed
-here as they were then; later labels may differ.
+Results written before ``id`` existed are keyed by display names. The names are listed here as they were then: labels
+may differ now, and what was added later is not listed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Final
 from harvestdetect.dump.values.identifiers import spelling
 from harvestdetect.explain.account import explain_account, is_named
 from harvestdetect.explain.campaign import explain_campaign
-from harvestdetect.explain.files import Scan, read_scan
+from harvestdetect.explain.files import ScanFiles, read_scan
 from harvestdetect.explain.registry_entry import registry_entry
 from harvestdetect.explain.show import explanation_json, render
 from harvestdetect.explain.texts import sent_texts
@@ -67,7 +67,7 @@ def explain(
     return replace(explanation, texts=found, missing=tuple(missing))
 
 
-def _explained(scan: Scan, target: str, *, account: bool) -> CampaignExplanation | AccountExplanation:
+def _explained(scan: ScanFiles, target: str, *, account: bool) -> CampaignExplanation | AccountExplanation:
     ids = list(scan.candidates)
     if not account:
         if target in scan.candidates:

@@ -10,11 +10,10 @@ from typing import Any, Final, Literal
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import least_of, left_out, named, shortfall
-from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
+from harvestdetect.explain.campaign import cut_of, least_of, left_out, named, shortfall
+from harvestdetect.explain.files import MemberRow, ScanFiles, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
-from harvestdetect.judge.candidates import SEEN, excerpt_of
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.candidate_file import SEEN, excerpt_of
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
@@ -23,14 +22,16 @@ EXAMPLES: Final = 5
 """Prompts of an account that are named by file and line."""
 
 
-def is_named(scan: Scan, account: str) -> bool:
+def is_named(scan: ScanFiles, account: str) -> bool:
     """Whether the results name an account."""
     return any(m.account == account for members in scan.members.values() for m in members) or any(
         o.account == account for c in scan.candidates.values() for o in (*c.members, *c.outside)
     )
 
 
-def explain_account(scan: Scan, account: str, *, sent: Sequence[Mapping[str, Any]] | None = None) -> AccountExplanation:
+def explain_account(
+    scan: ScanFiles, account: str, *, sent: Sequence[Mapping[str, Any]] | None = None
+) -> AccountExplanation:
     """Which findings an account is in or near, and what would change that.
 
     Args:
@@ -44,7 +45,7 @@ def explain_account(scan: Scan, account: str, *, sent: Sequence[Mapping[str, Any
     missing = list(scan.missing)
     total, seen = prompts_seen(scan.out, account)
     places = [
-        _as_member(candidate, member)
+        _as_member(candidate, member, cut_of(scan.run))
         for identity, candidate in scan.candidates.items()
         for member in scan.members.get(identity, ())
         if member.account == account
@@ -79,7 +80,7 @@ def explain_account(scan: Scan, account: str, *, sent: Sequence[Mapping[str, Any
     )
 
 
-def _as_member(candidate: Candidate, member: MemberRow) -> Place:
+def _as_member(candidate: Candidate, member: MemberRow, cut: float) -> Place:
     return Place(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,
@@ -94,7 +95,7 @@ def _as_member(candidate: Candidate, member: MemberRow) -> Place:
         reasons=member.reasons,
         templates=(),
         examples=(),
-        changes=_member_changes(candidate, member),
+        changes=_member_changes(candidate, member, cut),
     )
 
 
@@ -109,9 +110,8 @@ class _Requirement:
     sentence: str
 
 
-def _member_changes(candidate: Candidate, member: MemberRow) -> tuple[Change, ...]:
-    """What makes a member recommended, or would."""
-    cut = shipped().cut
+def _member_changes(candidate: Candidate, member: MemberRow, cut: float) -> tuple[Change, ...]:
+    """What makes a member recommended, or would; ``cut`` is the membership that it needs."""
     requirements = (
         _Requirement(
             name="tier",
@@ -162,7 +162,7 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
     )
 
 
-def _with_templates(scan: Scan, places: Sequence[Place], sent: Sequence[Mapping[str, Any]]) -> list[Place]:
+def _with_templates(scan: ScanFiles, places: Sequence[Place], sent: Sequence[Mapping[str, Any]]) -> list[Place]:
     """The places with the templates that the account sent, from its rows in ``prompts.parquet``."""
     found = []
     for place in places:

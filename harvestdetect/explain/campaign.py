@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
-from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Outside, Tier
-from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
+from harvestdetect.data import BenignExplanation, Candidate, Family, Near, Outside, Tier
+from harvestdetect.explain.files import FoundCampaign, MemberRow, ScanFiles
 from harvestdetect.explain.values import (
     CampaignExplanation,
     Change,
@@ -20,13 +20,14 @@ from harvestdetect.explain.values import (
     Spread,
     TemplateView,
 )
-from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.candidate_file import excerpt_of
+from harvestdetect.judge.caps import capped
+from harvestdetect.judge.members_file import recommended_from
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
-__all__ = ["explain_campaign", "least_of", "left_out", "named", "setting", "shortfall", "would_be"]
+__all__ = ["cut_of", "explain_campaign", "least_of", "left_out", "named", "setting", "shortfall", "would_be"]
 
 LOOSEST: Final = 0.5
 """Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
@@ -46,7 +47,7 @@ _FIELDS: Final = {
 """What a missing field would show."""
 
 
-def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
+def explain_campaign(scan: ScanFiles, candidate: Candidate) -> CampaignExplanation:
     """Why a candidate got its tier, why its neighbours are not in it, and what would change that.
 
     Args:
@@ -81,7 +82,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         benign_explanations=candidate.benign_explanations,
         harvest_share=_spread(shares),
         recommended=sum(m.recommended for m in members) if members else None,
-        apart=_apart(members, candidate.tier),
+        apart=_apart(members, candidate.tier, cut_of(scan.run)),
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
@@ -108,21 +109,29 @@ def setting(run: Mapping[str, Any], name: str) -> float | None:
 
 def least_of(run: Mapping[str, Any]) -> float:
     """The smallest probability that the scan may claim."""
+    return least_claimed(_ledger_of(run))
+
+
+def cut_of(run: Mapping[str, Any]) -> float:
+    """The membership from which the scan recommends a member for action."""
+    return recommended_from(_ledger_of(run))
+
+
+def _ledger_of(run: Mapping[str, Any]) -> Mapping[str, Any]:
     ledger = run.get("ledger")
-    return least_claimed(ledger if isinstance(ledger, dict) else {})
+    return ledger if isinstance(ledger, dict) else {}
 
 
-def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
+def _apart(members: Sequence[MemberRow], tier: Tier | None, cut: float) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    cut = shipped().cut
     below = sum(not m.recommended and m.membership < cut for m in members)
     return {f"membership below {cut:g}": below} if below else {}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
-    results = {result.family: result for result in candidate.families}
-    order = [r.family for r in candidate.families if r.stands] + [r.family for r in candidate.families]
+    results = {result.family: result for result in candidate.family_results}
+    order = [r.family for r in candidate.family_results if r.stands] + [r.family for r in candidate.family_results]
     order += [e.family for e in candidate.evidence]
     found = []
     for family in dict.fromkeys(order):
@@ -152,7 +161,7 @@ def _templates(row: FoundCampaign | None, candidate: Candidate) -> tuple[Templat
     )
 
 
-def _expected_false(scan: Scan, candidate: Candidate) -> float | None:
+def _expected_false(scan: ScanFiles, candidate: Candidate) -> float | None:
     """False ones to expect among the findings at least as sure: their number times the q-value."""
     if candidate.tier is None or not candidate.q_value >= 0:
         return None
@@ -169,7 +178,7 @@ def _stated(run: Mapping[str, Any], tier: Tier | None) -> float | None:
 # ---------------------------------------------------------------- neighbours
 
 
-def _near(scan: Scan, candidate: Candidate) -> tuple[Near, ...]:
+def _near(scan: ScanFiles, candidate: Candidate) -> tuple[Near, ...]:
     """The neighbours that the scan kept; for an older scan the findings that share members."""
     if scan.complete:
         return candidate.neighbors
@@ -194,7 +203,7 @@ def _near(scan: Scan, candidate: Candidate) -> tuple[Near, ...]:
     return tuple(sorted(found, key=lambda n: (-n.shared, n.campaign_id)))
 
 
-def _neighbor(scan: Scan, candidate: Candidate, near: Near) -> NeighborView:
+def _neighbor(scan: ScanFiles, candidate: Candidate, near: Near) -> NeighborView:
     other = scan.candidates.get(near.campaign_id)
     sentence = _why_apart(near)
     if near.distance is not None:
@@ -255,15 +264,15 @@ def shortfall(candidate: Candidate, *, least: float) -> str:
 
 def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None, less: float = 0.0) -> Tier | None:
     """The tier without the rows of a family, or without some bits, if no hard rule capped it."""
-    left = tuple(f for f in candidate.families if f.family != without)
-    gone = sum(f.bits for f in candidate.families if f.family == without)
+    left = tuple(f for f in candidate.family_results if f.family != without)
+    gone = sum(f.bits for f in candidate.family_results if f.family == without)
     return tier_of(candidate.score - gone - less, left, fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
+    """The tier under all hard rules."""
     for explanation in explanations:
-        if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
-            tier = explanation.caps
+        tier = capped(tier, explanation.caps)
     return tier
 
 
@@ -274,13 +283,13 @@ def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
     return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
 
 
-def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+def _changes(scan: ScanFiles, candidate: Candidate) -> tuple[Change, ...]:
     fdr = setting(scan.run, "fdr")
     ledger = fdr if candidate.ledger else None
     return (
         *([] if fdr is None else _by_rate(candidate, fdr)),
         *([] if ledger is None else _by_family(candidate, ledger)),
-        *([] if ledger is None else _by_reading(candidate, ledger)),
+        *([] if ledger is None else _by_explanation(candidate, ledger)),
         *_by_rule(candidate),
         *(
             Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
@@ -317,7 +326,7 @@ def _by_rate(candidate: Candidate, fdr: float) -> list[Change]:
 def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
     """The tier without the evidence of each family."""
     found = []
-    for result in candidate.families:
+    for result in candidate.family_results:
         tier = _capped(_tier_of(candidate, fdr, without=result.family), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
@@ -329,19 +338,19 @@ def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
     return found
 
 
-def _by_reading(candidate: Candidate, fdr: float) -> list[Change]:
-    """The tier without each innocent reading that speaks against a campaign."""
+def _by_explanation(candidate: Candidate, fdr: float) -> list[Change]:
+    """The tier without each benign explanation that speaks against a campaign."""
     found = []
-    for reading in candidate.benign_explanations:
-        if reading.bits is None or reading.bits >= 0:
+    for explanation in candidate.benign_explanations:
+        if explanation.bits is None or explanation.bits >= 0:
             continue
-        tier = _capped(_tier_of(candidate, fdr, less=reading.bits), candidate.benign_explanations)
+        tier = _capped(_tier_of(candidate, fdr, less=explanation.bits), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
                 Change(
-                    kind="benign", name=reading.name, now=reading.statistic, needed=None, tier=tier,
-                    sentence=f"Without this reading ({bits(reading.bits)} bits) it would be {would_be(tier)}: "
-                    f"{reading.name}. {reading.sentence}",
+                    kind="benign", name=explanation.name, now=explanation.statistic, needed=None, tier=tier,
+                    sentence=f"Without this explanation ({bits(explanation.bits)} bits) it would be {would_be(tier)}: "
+                    f"{explanation.name}. {explanation.sentence}",
                 )
             )  # fmt: skip
     return found
@@ -364,7 +373,7 @@ def _by_rule(candidate: Candidate) -> list[Change]:
     return found
 
 
-def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
+def _missing(scan: ScanFiles, candidate: Candidate) -> tuple[str, ...]:
     """Fields that most prompts lack; of an older scan only those that its findings show."""
     row = scan.found.get(candidate.campaign_id)
     if scan.complete or row is None:

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 
 from harvestdetect.data import (
-    TIERS,
     BenignExplanation,
     Candidate,
     Evidence,
@@ -26,11 +25,19 @@ from harvestdetect.data import (
 )
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
-from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
+from harvestdetect.judge.candidate_file import (
+    CANDIDATES,
+    SEEN,
+    account_digest,
+    candidate_from_dict,
+    excerpt_of,
+    with_nan,
+)
+from harvestdetect.judge.caps import VERDICT, capped
 from harvestdetect.report.read import MEMBER_COLUMNS, converted, csv_rows, float_of, json_lines, run_of, whole_of
 from harvestdetect.util.escape import csv_text
 
-__all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
+__all__ = ["Day", "FoundCampaign", "MemberRow", "ScanFiles", "prompts_of", "prompts_seen", "read_scan"]
 
 _ADVICE: Final = "; give the folder that scan --out named"
 """What to do where a file cannot be read."""
@@ -83,7 +90,7 @@ class MemberRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class ScanFiles:
     """The files of a scan."""
 
     out: Path
@@ -98,7 +105,7 @@ class Scan:
     """What the files lack, a sentence each."""
 
 
-def read_scan(out: Path) -> Scan:
+def read_scan(out: Path) -> ScanFiles:
     """The results in a folder.
 
     Raises:
@@ -136,7 +143,7 @@ def read_scan(out: Path) -> Scan:
             "an older version judged by rules and kept no ledger (scan again to have one): bits and probabilities are "
             "not known, and scores are not in bits"
         )
-    return Scan(
+    return ScanFiles(
         out=out,
         found=found,
         members=members,
@@ -153,12 +160,12 @@ def _with_verdict(candidate: Candidate, row: FoundCampaign) -> Candidate:
     ``candidates.jsonl`` has what the evidence gave; only ``campaigns.jsonl`` has the verdict.
     """
     held = {b.id for b in candidate.benign_explanations}
-    verdict = next((b for b in row.benign_explanations if b.id == "verdict" and b.id not in held), None)
+    verdict = next((b for b in row.benign_explanations if b.id == VERDICT and b.id not in held), None)
     if verdict is None or verdict.caps is None:
         return candidate
     steps: list[RateStep] = []
     for step in candidate.steps:
-        tier = step.tier and max(step.tier, verdict.caps, key=TIERS.index)
+        tier = capped(step.tier, verdict.caps)
         if not steps or steps[-1].tier != tier:
             steps.append(replace(step, tier=tier))
     return replace(
@@ -182,7 +189,7 @@ def _candidate_of(row: FoundCampaign) -> Candidate:
         prompts=row.prompts,
         templates=len(row.templates),
         excerpt=excerpt_of(row.templates[0].words) if row.templates else "",
-        families=tuple(FamilyResult(family=f, bits=math.nan, stands=True) for f in row.families),
+        family_results=tuple(FamilyResult(family=f, bits=math.nan, stands=True) for f in row.families),
         evidence=row.evidence,
         benign_explanations=row.benign_explanations,
         ways=row.ways,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.explain.campaign import left_out, named, would_be
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Spread
 from harvestdetect.report.format import (
@@ -73,6 +74,11 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
     return page.text()
 
 
+_SAME_LEDGERS: Final = (
+    "Tiers at other rates hold for the candidates and the ledgers of this scan; a scan at another rate may also merge "
+    "or subtract others."
+)
+"""What a change of the rate leaves out."""
 _STYLES: Final = {"urgent": "bold red", "review": "yellow", "watch": "cyan", None: "dim"}
 """Colours of the tiers."""
 
@@ -201,12 +207,7 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     if not e.neighbors and not e.outside:
         page.item("none is known")
 
-    page.heading("What would change the verdict")
-    for change in e.changes:
-        page.item(change.sentence)
-    if not e.changes:
-        page.item("nothing that the scan recorded")
-    page.item(_false_line(e))
+    _show_changes(page, e)
 
 
 def _sure(e: CampaignExplanation) -> str:
@@ -229,12 +230,12 @@ def _show_ledger(page: _Page, e: CampaignExplanation, ledger: Shown) -> None:
 
 
 def _line_text(line: Line) -> str:
-    against = f" As with {line.reading}." if line.reading else ""
+    against = f" As with {line.explanation}." if line.explanation else ""
     return f"{line.name}: {line.sentence}{against}" if line.sentence else f"{line.name}.{against}"
 
 
 def _show_measures(page: _Page, e: CampaignExplanation, *, said: set[str]) -> None:
-    """All measures beside chance; sentences that the ledger has are left out."""
+    """All measures beside chance, without sentences that the ledger has, and what measures without a value need."""
     page.heading("Its measures, each compared with chance")
     for family in e.families:
         for m in family.measures:
@@ -242,8 +243,13 @@ def _show_measures(page: _Page, e: CampaignExplanation, *, said: set[str]) -> No
             page.line(figures, indent=2)
             if m.id not in said:
                 page.line(m.sentence, indent=4, style="dim")
-    if not any(family.measures for family in e.families):
+    taken = {m.id for family in e.families for m in family.measures}
+    if not taken:
         page.item("none was taken")
+    elif e.ledger:  # older versions had other measures
+        for measure in MEASURES:
+            if measure.take is not None and not measure.closer_look and measure.id not in taken:
+                page.line(f"{measure.label}: no value; it needs {measure.min_data}", indent=2, style="dim")
 
 
 def _share_line(share: Spread) -> str:
@@ -262,6 +268,18 @@ def _show_outside(page: _Page, e: CampaignExplanation) -> None:
         page.item(f"{_id(account.account)}  membership {account.membership:.2f}: {why}", indent=4)
     if e.outside_count > min(len(e.outside), SHOWN):
         page.line(f"… and {count(e.outside_count - min(len(e.outside), SHOWN))} more", indent=4, style="dim")
+
+
+def _show_changes(page: _Page, e: CampaignExplanation) -> None:
+    """What would change the tier, and how sure it is."""
+    page.heading("What would change the tier")
+    for change in e.changes:
+        page.item(change.sentence)
+    if not e.changes:
+        page.item("nothing that the scan recorded")
+    if any(change.kind == "rate" for change in e.changes):
+        page.line(_SAME_LEDGERS, indent=2, style="dim")
+    page.item(_false_line(e))
 
 
 def _false_line(e: CampaignExplanation) -> str:

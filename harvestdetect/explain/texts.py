@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvestdetect.errors import HarvestdetectError
-from harvestdetect.explain.files import Scan
+from harvestdetect.explain.files import ScanFiles
 from harvestdetect.explain.values import SentText
 from harvestdetect.util.arrays import spread
 from harvestdetect.util.redact import redact
@@ -25,7 +25,12 @@ Row = Mapping[str, Any]
 
 
 def sent_texts(
-    scan: Scan, missing: list[str], *, campaign: str | None = None, account: str | None = None, redacted: bool = True
+    scan: ScanFiles,
+    missing: list[str],
+    *,
+    campaign: str | None = None,
+    account: str | None = None,
+    redacted: bool = True,
 ) -> tuple[SentText, ...]:
     """The texts of some prompts of a campaign, of different accounts where there are enough, or of an account.
 
@@ -55,7 +60,7 @@ def sent_texts(
     return tuple(found)
 
 
-def _chosen(scan: Scan, missing: list[str], *, campaign: str | None, account: str | None) -> list[Row]:
+def _chosen(scan: ScanFiles, missing: list[str], *, campaign: str | None, account: str | None) -> list[Row]:
     """Rows of ``prompts.parquet``, evenly chosen; of a campaign one of each account while there are enough."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -84,7 +89,7 @@ def _chosen(scan: Scan, missing: list[str], *, campaign: str | None, account: st
     return rows
 
 
-def _read(scan: Scan, file: str, wanted: Mapping[int, Sequence[Row]], *, redacted: bool) -> list[SentText]:
+def _read(scan: ScanFiles, file: str, wanted: Mapping[int, Sequence[Row]], *, redacted: bool) -> list[SentText]:
     """The wanted lines of a file.
 
     Raises:
@@ -129,12 +134,12 @@ def _text(row: Row, sent: Row, *, redacted: bool) -> SentText:
     )
 
 
-def _settings(scan: Scan) -> Mapping[str, Any]:
+def _settings(scan: ScanFiles) -> Mapping[str, Any]:
     settings = scan.run.get("settings")
     return settings if isinstance(settings, dict) else {}
 
 
-def _reading(scan: Scan) -> Any:
+def _reading(scan: ScanFiles) -> Any:
     """The settings by which the dumps were read."""
     from harvestdetect.settings import Settings
 

@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something that would change a verdict."""
+    """Something that would change a tier, or whether an account is recommended."""
 
     kind: Literal["rate", "family", "benign", "field", "account"]
     name: str

@@ -8,6 +8,7 @@ from typing import Final
 from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.export.text import plain
 from harvestdetect.export.values import Campaign
+from harvestdetect.judge.caps import VERDICT
 
 __all__ = ["reasons"]
 
@@ -16,15 +17,16 @@ LINE: Final = 500
 
 
 def reasons(campaign: Campaign) -> list[str]:
-    """The ledger with its sentences, the innocent readings that were tested, and the values that members share.
+    """The ledger with its sentences, the benign explanations that were tested, and the values that members share.
 
-    No line names an account or a reviewer, or quotes a prompt.
+    No line names an account or a reviewer, or quotes a prompt. The words stay as they are: ids in exports are made of
+    them.
     """
     said = {one.id: one.sentence for one in campaign.evidence}
     lines = [f"{row.bits:+.1f} bits: {row.name}. {row.sentence or said.get(row.id, '')}" for row in campaign.ledger]
     if lines:
         lines.insert(0, "For a campaign (+) and against one (-), as binary logarithms of likelihood ratios:")
-    tested = [one for one in campaign.benign_explanations if one.id != "verdict"]
+    tested = [one for one in campaign.benign_explanations if one.id != VERDICT]
     if tested:
         lines.append("Innocent explanations that were tested:")
         lines += [f"{one.verdict}: {one.name}. {one.sentence}" for one in tested]

@@ -25,7 +25,8 @@ from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.export.links import links_of
 from harvestdetect.export.values import Account, Campaign, Source, TemplateView
-from harvestdetect.judge.candidates import with_nan
+from harvestdetect.judge.candidate_file import with_nan
+from harvestdetect.judge.caps import VERDICT
 from harvestdetect.report.format import plural, seconds_of
 from harvestdetect.report.read import (
     MEMBER_COLUMNS,
@@ -137,7 +138,7 @@ def template_view(template_id: str, signature: str, words: tuple[str | None, ...
 
 def _campaign(line: _Line, members: list[Account], links: tuple[Any, ...]) -> Campaign:
     standing = line.standing
-    verdict = next((one for one in line.benign_explanations if one.id == "verdict"), None)
+    verdict = next((one for one in line.benign_explanations if one.id == VERDICT), None)
     return Campaign(
         campaign_id=line.campaign_id,
         tier=line.tier,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from harvestdetect.data import BenignExplanation
 from harvestdetect.export.values import Account, Campaign, Source
+from harvestdetect.judge.caps import BENIGN_CAP, VERDICT, benign_verdict
 from harvestdetect.report.format import plural
 from harvestdetect.state import KnownCampaign
 from harvestdetect.state.clearing import Clearing, standing_clearings
@@ -16,9 +15,6 @@ from harvestdetect.state.known_campaigns import known_campaigns
 from harvestdetect.state.store import open_store
 
 __all__ = ["with_verdicts"]
-
-_VERDICT: Final = "verdict"
-"""Id of the innocent explanation that a benign verdict is."""
 
 
 def with_verdicts(source: Source, state: Path) -> Source:
@@ -75,15 +71,12 @@ def _judged(campaign: Campaign, known: KnownCampaign) -> Campaign:
     verdict = known.verdict
     benign = verdict is not None and verdict.verdict == "benign"
     sentence = "" if verdict is None else verdict.sentence
-    readings = tuple(one for one in campaign.benign_explanations if one.id != _VERDICT)
-    if verdict is not None and benign:
-        readings = (
-            *readings,
-            BenignExplanation(
-                id=_VERDICT, name=_VERDICT, verdict="fits", statistic=None, sentence=sentence, caps="watch"
-            ),
-        )  # fmt: skip
+    explanations = tuple(one for one in campaign.benign_explanations if one.id != VERDICT)
+    if benign:
+        explanations = (*explanations, benign_verdict(sentence))
     # a verdict that is no longer in force does not hold it at watch
-    tier = "watch" if benign else known.evidence_tier if campaign.benign else campaign.tier
+    tier = BENIGN_CAP if benign else known.evidence_tier if campaign.benign else campaign.tier
     members = tuple(replace(one, recommended=False) for one in campaign.members) if benign else campaign.members
-    return replace(campaign, tier=tier, verdict=sentence, benign=benign, benign_explanations=readings, members=members)
+    return replace(
+        campaign, tier=tier, verdict=sentence, benign=benign, benign_explanations=explanations, members=members
+    )

@@ -11,7 +11,7 @@ from harvestdetect.data import NO_TIME, Campaign, Corpus
 from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import CANDIDATES, Folder, Stored, is_carried, one_table, unpack
 from harvestdetect.incremental.matching import most_alike, similar_size
-from harvestdetect.judge.candidates import account_digest
+from harvestdetect.judge.candidate_file import account_digest
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.template.description import Description
 from harvestdetect.util.arrays import Words

@@ -25,12 +25,12 @@ from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, s
 from harvestdetect.incremental.folder import Folder
 from harvestdetect.incremental.templates import load_templates, save_templates
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
-from harvestdetect.judge.verdict import Scale
+from harvestdetect.judge.resolve import Scale
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.settings import Settings
 from harvestdetect.stages.comparing import cluster_segments, find_neighbors, view_postings
 from harvestdetect.stages.forming import describe
-from harvestdetect.stages.plan import Stages
+from harvestdetect.stages.plan import ReusableStages
 from harvestdetect.stages.reading import read_corpus
 from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.store.digests import places
@@ -49,13 +49,13 @@ INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
         *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
-        *("engine", "ray_address", "make_map"),
+        *("engine", "ray_address", "make_map", "report_url"),
     }
 )
 """Settings that change no finding if the dumps are the same."""
 
 
-def reusing(context: Context, registry: Registry | None, scale: Scale, left_out: frozenset[Family]) -> Stages:
+def reusing(context: Context, registry: Registry | None, scale: Scale, left_out: frozenset[Family]) -> ReusableStages:
     """The stages of a scan with a work folder.
 
     Args:
@@ -73,7 +73,7 @@ def reusing(context: Context, registry: Registry | None, scale: Scale, left_out:
     }
     folder = Folder(work=context.scratch, key=key_of(values), note=context.note)
     reuse = _Reuse(folder=folder, scale=scale)
-    return Stages(
+    return ReusableStages(
         read=reuse.read,
         find_neighbors=reuse.find_neighbors,
         cluster=reuse.cluster,

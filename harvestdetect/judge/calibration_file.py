@@ -11,6 +11,7 @@ from typing import Final
 
 from harvestdetect.errors import CalibrationError, OutputError
 from harvestdetect.judge.calibration import Calibration
+from harvestdetect.judge.ledger_file import reaches_of
 from harvestdetect.util.files import replacing
 
 __all__ = ["VERSION", "load_calibration", "save_calibration"]
@@ -100,7 +101,7 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(f"the calibration {path} is damaged: a count or rate is negative")
     return Calibration(
         innocents=stored.innocents,
-        held_out=tuple((_rate(urgent), _rate(review), _rate(watch)) for urgent, review, watch in stored.held_out),
+        held_out=reaches_of(stored.held_out),
         held_out_prompts=stored.held_out_prompts,
         counts=stored.counts,
         files=stored.files,
@@ -110,7 +111,3 @@ def load_calibration(path: Path) -> Calibration:
         created=stored.created,
         sha256=sha256(data).hexdigest(),
     )
-
-
-def _rate(value: float | None) -> float:
-    return math.inf if value is None else value

@@ -1,25 +1,20 @@
-"""All candidates of a scan, also those that are no findings: the lines of ``candidates.jsonl``.
+"""Makes the record of each candidate, also of those that are no findings, for the output.
 
-``harvestdetect explain`` reads them to show why a set of accounts was chosen, why its neighbours were not, and what
-would change that. A line also names a few accounts that are **not members**: those in :class:`Outside`, and the most
-certain accounts of a candidate that is no finding. Their ids are personal data of people who are not suspected. A
-candidate names at most :data:`MOST_OUTSIDE` of them, they are never recommended for action, and the file needs the same
-care as the dump.
+A record has the details that explain the judgement: the ledger, the neighbours and why they are not the same
+candidate, and a few accounts that are no members.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.campaign.links import COPIED_RELIEF, RIGID_RELIEF, is_copied
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.campaign.shared_accounts import (
     Overlaps,
@@ -30,51 +25,23 @@ from harvestdetect.campaign.shared_accounts import (
     overlaps_of,
     shared_pairs,
 )
-from harvestdetect.data import (
-    NO_TIME,
-    Campaign,
-    Candidate,
-    Failed,
-    Near,
-    Outside,
-    Prompts,
-)
-from harvestdetect.errors import InputError
-from harvestdetect.evidence.legacy import with_ids
+from harvestdetect.data import NO_TIME, Campaign, Candidate, Failed, Near, Outside, Prompts
+from harvestdetect.judge.candidate_file import excerpt_of
+from harvestdetect.judge.findings import FindingInputs, ledger_rows, ordered_ways, shown_evidence
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import Memberships
+from harvestdetect.judge.triage import Judgement, steps
+from harvestdetect.util.amounts import GROUP, SMALL_PART
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, unique
-from harvestdetect.util.redact import redact
 
-__all__ = [
-    "CANDIDATES",
-    "SEEN",
-    "LinkRules",
-    "account_digest",
-    "candidate_from_dict",
-    "candidate_to_dict",
-    "excerpt_of",
-    "missing_fields",
-    "near_candidates",
-    "outside_accounts",
-    "seen_accounts",
-    "with_nan",
-]
+__all__ = ["LinkRules", "candidates_of", "missing_fields", "near_candidates", "outside_accounts"]
 
-
-CANDIDATES: Final = "candidates.jsonl"
-"""Name of the file with a line for each candidate."""
-SEEN: Final = "accounts_seen.parquet"
-"""Name of the file with a digest of every account of the dump."""
 MOSTLY_MISSING: Final = 0.5
 """Share of prompts without a field above which the candidate counts as lacking it. It decides nothing. Chosen."""
 MOST_OUTSIDE: Final = 20
 """Most non-members that a candidate names."""
 MOST_NEAR: Final = 10
 """Most other candidates that a candidate names."""
-TEMPLATE_EXCERPT: Final = 200
-"""Most characters of a template excerpt."""
-SLOT: Final = "…"
-"""Mark of a slot in an excerpt."""
 CLOSE: Final = 0.7
 """Chord distance up to which two candidates are neighbours in wording. Chosen: 1 % of unrelated ones lie within 0.8."""
 COMPARED: Final = 200
@@ -82,55 +49,110 @@ COMPARED: Final = 200
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 """Optional fields whose absence a candidate names, besides the timestamp and the creation."""
 
-# ---------------------------------------------------------------- to and from JSON
 
-_FLOATS: Final = frozenset(
-    {"score", "q_value", "value", "expected", "p_value", "probability", "log_p", "log_p_cut", "overlap"}
-)
-"""Fields whose value is a number and never missing, so that null stands for a number that is not finite."""
+def candidates_of(
+    campaigns: Sequence[Campaign],
+    judgements: Sequence[Judgement],
+    measured: Sequence[MeasuredCandidate],
+    ids: Sequence[str],
+    sent: FindingInputs,
+    *,
+    vectors: npt.NDArray[np.float32],
+    rigid: Sequence[bool],
+    link_log_p: float,
+    memberships: Sequence[Memberships | None] | None = None,
+) -> tuple[Candidate, ...]:
+    """All candidates, with the details that explain their judgements.
 
+    Many parameters because it shows all that is known of a candidate.
 
-def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
-    """Dicts, lists and scalars, for a line of ``candidates.jsonl``; print it with ``json_text``."""
-    plain: dict[str, Any] = msgspec.to_builtins(candidate, enc_hook=_scalar)
-    return plain
-
-
-def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
-    """The inverse of :func:`candidate_to_dict` after a round trip through JSON. A number that was not finite is NaN.
-
-    Raises:
-        InputError: a field is missing or of another type.
+    Args:
+        campaigns: the candidates.
+        judgements: of each.
+        measured: the measures of each.
+        ids: of each, see :func:`campaign_ids`.
+        sent: of the scan.
+        vectors: float32[p, d], of every prompt.
+        rigid: for each cluster, whether nobody fills its template by chance.
+        link_log_p: see ``Settings.link_log_p``.
+        memberships: of each, the evidence on its accounts; None where it is no finding.
     """
-    try:
-        return msgspec.convert(with_nan(with_ids(plain)), Candidate)
-    except msgspec.ValidationError as error:
-        raise InputError(f"not a candidate: {error}") from None
+    prompts, volume = sent.prompts, sent.volume
+    centre = vectors.mean(axis=0) if len(vectors) else 0.0
+    means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
+    near = near_candidates(
+        ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
+        vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
+        copied=[_has_copied(one, prompts) for one in campaigns],
+        rules=LinkRules(
+            log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
+            min_shared=GROUP, min_overlap=SMALL_PART,
+        ),
+    )  # fmt: skip
+    return tuple(
+        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i], memberships[i] if memberships else None)
+        for i, campaign in enumerate(campaigns)
+    )
 
 
-def with_nan(value: Any) -> Any:
-    """The value with NaN where a number that cannot be missing is null."""
-    if isinstance(value, dict):
-        return {k: math.nan if v is None and k in _FLOATS else with_nan(v) for k, v in value.items()}
-    return [with_nan(item) for item in value] if isinstance(value, list) else value
+def _candidate(
+    campaign: Campaign,
+    judgement: Judgement,
+    measured: MeasuredCandidate,
+    campaign_id: str,
+    sent: FindingInputs,
+    near: tuple[Near, ...],
+    memberships: Memberships | None,
+) -> Candidate:
+    """One candidate; ``near`` are the others that share accounts or wording."""
+    prompts, volume = sent.prompts, sent.volume
+    largest = max((sent.templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
+    return Candidate(
+        campaign_id=campaign_id,
+        tier=judgement.tier,
+        score=judgement.score,
+        probability=judgement.probability,
+        q_value=judgement.q_value,
+        ledger=ledger_rows(judgement, measured),
+        accounts=len(campaign.accounts),
+        prompts=len(campaign.prompts),
+        uncapped=judgement.uncapped,
+        capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
+        templated=measured.templated,
+        templates=len(campaign.clusters),
+        excerpt=excerpt_of(largest.words),
+        family_results=judgement.family_results,
+        evidence=shown_evidence(campaign, measured.evidence),
+        benign_explanations=measured.benign,
+        members=()
+        if judgement.tier
+        else outside_accounts(
+            campaign.accounts,
+            campaign.membership,
+            campaign.harvest_prompts,
+            volume=volume,
+            names=prompts.accounts,
+        ),
+        outside=outside_accounts(
+            campaign.outside,
+            campaign.outside_membership,
+            campaign.outside_hits,
+            volume=volume,
+            names=prompts.accounts,
+            memberships=memberships,
+        ),
+        outside_count=len(campaign.outside),
+        neighbors=near,
+        steps=steps(judgement),
+        missing=missing_fields(prompts, campaign),
+        ways=ordered_ways(campaign.ways),
+    )
 
 
-def _scalar(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-# ---------------------------------------------------------------- what the scan puts into them
-
-
-def excerpt_of(words: Sequence[str | None]) -> str:
-    """The fixed words of a template with a mark at each slot, redacted, at most :data:`TEMPLATE_EXCERPT` characters.
-
-    White space is folded; a template without fixed words gives an empty text.
-    """
-    if not any(run and run.strip() for run in words):
-        return ""
-    text = redact(" ".join(" ".join(SLOT if run is None else run for run in words).split()))
-    return text if len(text) <= TEMPLATE_EXCERPT else text[: TEMPLATE_EXCERPT - 1] + SLOT
+def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
+    """Whether a cluster of the campaign is mostly one text."""
+    content = prompts.content[campaign.prompts]
+    return any(is_copied(content[campaign.prompt_cluster == c]) for c in campaign.clusters)
 
 
 def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
@@ -339,22 +361,3 @@ def _places(group: Ints, *keys: npt.NDArray[Any]) -> Ints:
 def _unit(vectors: Floats32) -> Floats32:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0), np.float32)
-
-
-# ---------------------------------------------------------------- which accounts there were
-
-
-def account_digest(account: str) -> int:
-    """The 64-bit digest of an account in :data:`SEEN`."""
-    return int.from_bytes(hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-
-
-def seen_accounts(accounts: pa.Array, volume: Ints32) -> pa.Table:
-    """``digest`` (uint64, ascending) and ``prompts`` of every account of the dump, for :data:`SEEN`.
-
-    It shows whether the dump has an account that is in no finding, without a list of ids. Anybody who can guess an id
-    can still look it up.
-    """
-    digest = np.fromiter(map(account_digest, accounts.to_pylist()), np.uint64, len(accounts))
-    order = np.argsort(digest, kind="stable")
-    return pa.table({"digest": digest[order], "prompts": np.asarray(volume, np.int32)[order]})

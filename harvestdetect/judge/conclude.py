@@ -11,13 +11,13 @@ import pyarrow as pa
 from harvestdetect.corpus.by_prompt import request_numbers
 from harvestdetect.data import Campaign, Candidate, Cut, Finding, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
-from harvestdetect.judge.candidates import seen_accounts
-from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.judge.ledger import Ledger
+from harvestdetect.judge.candidate_file import seen_accounts
+from harvestdetect.judge.candidates import candidates_of
+from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, prompt_table
 from harvestdetect.judge.members import Memberships
+from harvestdetect.judge.resolve import Judged, Scale
 from harvestdetect.judge.titles import material_of, title_of, usual_words
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
-from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
 from harvestdetect.template.description import is_rigid
 from harvestdetect.util.arrays import Ints32
@@ -42,7 +42,7 @@ class Conclusions:
     found: Mapping[str, Ints32]
     """Campaign id of each finding -> int32[q], its prompts as positions in the corpus. No part of the detection."""
     seen: pa.Table
-    """See :func:`harvestdetect.judge.candidates.seen_accounts`."""
+    """See :func:`harvestdetect.judge.candidate_file.seen_accounts`."""
 
 
 def conclude(
@@ -53,7 +53,7 @@ def conclude(
     volume: Ints32,
     templates: Mapping[int, Template],
     files: Sequence[str],
-    ledger: Ledger,
+    scale: Scale,
     settings: Settings,
 ) -> Conclusions:
     """Turns judgements into findings.
@@ -67,15 +67,16 @@ def conclude(
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
         files: names of the files read.
-        ledger: that judged.
+        scale: on which they were judged.
         settings: of the scan.
     """
+    ledger = scale.ledger
     prompts, judgements, campaigns = scan.corpus.prompts, judged.judgements, judged.campaigns
     ids = campaign_ids(campaigns, templates, prompts.accounts)
     rows = ranked(judgements)
     # What a person chose is not one of the groups among which false findings are to be expected.
     unchosen = [j for one, j in zip(campaigns, judgements, strict=True) if one.ways != ("seed",)]
-    sent = Sent(prompts=prompts, volume=volume, templates=templates)
+    sent = FindingInputs(prompts=prompts, volume=volume, templates=templates)
     findings = [
         finding_of(
             campaigns[i],
@@ -107,7 +108,7 @@ def conclude(
         candidates=candidates,
         expected_false=expected_false(unchosen, ledger=ledger, fdr=settings.fdr),
         what_if=what_if(unchosen, ledger=ledger, fdr=settings.fdr),
-        ledger=_about(ledger),
+        ledger=_about(scale),
         prompts=table,
         found={finding.campaign_id: campaigns[i].prompts for finding, i in zip(findings, rows, strict=True)},
         seen=seen_accounts(prompts.accounts, volume),
@@ -133,12 +134,14 @@ def _titled(
     ]
 
 
-def _about(ledger: Ledger) -> dict[str, Any]:
-    """What a detection says of the ledger that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+def _about(scale: Scale) -> dict[str, Any]:
+    """What a detection says of the models that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+    ledger = scale.ledger
     return {
         "made": ledger.made,
         "sha256": ledger.digest,
         "sources": list(ledger.sources),
         "held_out": ledger.held_out_count,
         "held_out_prompts": ledger.held_out_prompts,
+        "recommended_from": scale.members.cut,
     }

@@ -13,35 +13,38 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.campaign.links import COPIED_RELIEF, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
     PROMPT_COLUMNS,
     YEAR_10000,
     Campaign,
-    Candidate,
     Evidence,
     Finding,
     LedgerRow,
     Member,
-    Near,
     Prompts,
     Template,
     Way,
 )
-from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.reading_sentences import reading_sentence
 from harvestdetect.evidence.readings import READINGS
-from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import Memberships
-from harvestdetect.judge.triage import Judgement, steps
-from harvestdetect.util.amounts import GROUP, SMALL_PART
+from harvestdetect.judge.triage import Judgement
 from harvestdetect.util.arrays import ranges, unique
 from harvestdetect.util.periods import DAY
 
-__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
+__all__ = [
+    "FindingInputs",
+    "campaign_ids",
+    "finding_of",
+    "ledger_rows",
+    "ordered_ways",
+    "prompt_table",
+    "shown_evidence",
+]
 
 LEAST_SHOWN: Final = 0.05
 """Bits from which a row of the ledger is shown."""
@@ -52,7 +55,7 @@ MOST_CLAUSES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class FindingInputs:
     """What the accounts of a scan sent, for display in findings."""
 
     prompts: Prompts
@@ -67,12 +70,11 @@ def finding_of(
     campaign: Campaign,
     judgement: Judgement,
     measured: MeasuredCandidate,
-    sent: Sent,
+    sent: FindingInputs,
     *,
     campaign_id: str,
     changes: Sequence[str],
     memberships: Memberships,
-    measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
 
@@ -84,7 +86,6 @@ def finding_of(
         campaign_id: see :func:`campaign_ids`.
         changes: what would change the tier, in sentences.
         memberships: the evidence on its accounts.
-        measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
@@ -103,7 +104,7 @@ def finding_of(
         score=judgement.score,
         probability=judgement.probability,
         q_value=judgement.q_value,
-        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
+        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, joined=joined)),
         families=judgement.families,
         ledger=ledger_rows(judgement, measured),
         accounts=len(members),
@@ -113,13 +114,13 @@ def finding_of(
         last_seen=int(time.max()) if len(time) else None,
         days=days,
         templates=tuple(shown),
-        evidence=tuple(sorted(_shown(campaign, evidence), key=lambda e: (e.family, e.p_value))),
+        evidence=tuple(sorted(shown_evidence(campaign, evidence), key=lambda e: (e.family, e.p_value))),
         benign_explanations=measured.benign,
         capability_targets=measured.targets,
         members=members,
         shared_values=measured.shared_values,
         changes=tuple(changes),
-        ways=_ordered(campaign.ways),
+        ways=ordered_ways(campaign.ways),
     )
 
 
@@ -149,117 +150,12 @@ def ledger_rows(judgement: Judgement, measured: MeasuredCandidate) -> tuple[Ledg
     return (LedgerRow(id="prior", name="before any evidence", family=None, bits=round(prior, 2)), *rows)
 
 
-def candidates_of(
-    campaigns: Sequence[Campaign],
-    judgements: Sequence[Judgement],
-    measured: Sequence[MeasuredCandidate],
-    ids: Sequence[str],
-    sent: Sent,
-    *,
-    vectors: npt.NDArray[np.float32],
-    rigid: Sequence[bool],
-    link_log_p: float,
-    memberships: Sequence[Memberships | None] | None = None,
-) -> tuple[Candidate, ...]:
-    """All candidates, with the details that explain their judgements.
-
-    Many parameters because it shows all that is known of a candidate.
-
-    Args:
-        campaigns: the candidates.
-        judgements: of each.
-        measured: the measures of each.
-        ids: of each, see :func:`campaign_ids`.
-        sent: of the scan.
-        vectors: float32[p, d], of every prompt.
-        rigid: for each cluster, whether nobody fills its template by chance.
-        link_log_p: see ``Settings.link_log_p``.
-        memberships: of each, the evidence on its accounts; None where it is no finding.
-    """
-    prompts, volume = sent.prompts, sent.volume
-    centre = vectors.mean(axis=0) if len(vectors) else 0.0
-    means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
-    near = near_candidates(
-        ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
-        vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
-        copied=[_has_copied(one, prompts) for one in campaigns],
-        rules=LinkRules(
-            log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
-            min_shared=GROUP, min_overlap=SMALL_PART,
-        ),
-    )  # fmt: skip
-    return tuple(
-        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i], memberships[i] if memberships else None)
-        for i, campaign in enumerate(campaigns)
-    )
-
-
-def _candidate(
-    campaign: Campaign,
-    judgement: Judgement,
-    measured: MeasuredCandidate,
-    campaign_id: str,
-    sent: Sent,
-    near: tuple[Near, ...],
-    memberships: Memberships | None,
-) -> Candidate:
-    """One candidate; ``near`` are the others that share accounts or wording."""
-    prompts, volume = sent.prompts, sent.volume
-    largest = max((sent.templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
-    return Candidate(
-        campaign_id=campaign_id,
-        tier=judgement.tier,
-        score=judgement.score,
-        probability=judgement.probability,
-        q_value=judgement.q_value,
-        ledger=ledger_rows(judgement, measured),
-        accounts=len(campaign.accounts),
-        prompts=len(campaign.prompts),
-        uncapped=judgement.uncapped,
-        capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
-        templated=measured.templated,
-        templates=len(campaign.clusters),
-        excerpt=excerpt_of(largest.words),
-        families=judgement.standings,
-        evidence=_shown(campaign, measured.evidence),
-        benign_explanations=measured.benign,
-        members=()
-        if judgement.tier
-        else outside_accounts(
-            campaign.accounts,
-            campaign.membership,
-            campaign.harvest_prompts,
-            volume=volume,
-            names=prompts.accounts,
-        ),
-        outside=outside_accounts(
-            campaign.outside,
-            campaign.outside_membership,
-            campaign.outside_hits,
-            volume=volume,
-            names=prompts.accounts,
-            memberships=memberships,
-        ),
-        outside_count=len(campaign.outside),
-        neighbors=near,
-        steps=steps(judgement),
-        missing=missing_fields(prompts, campaign),
-        ways=_ordered(campaign.ways),
-    )
-
-
-def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
-    """Whether a cluster of the campaign is mostly one text."""
-    content = prompts.content[campaign.prompts]
-    return any(is_copied(content[campaign.prompt_cluster == c]) for c in campaign.clusters)
-
-
-def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+def shown_evidence(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """The judged evidence, and the evidence for joining the campaign's parts."""
     return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
 
 
-def _templates(campaign: Campaign, sent: Sent) -> list[Template]:
+def _templates(campaign: Campaign, sent: FindingInputs) -> list[Template]:
     """The templates of a campaign with the counts of its own prompts, the largest first."""
     counted = (
         _counted(sent.templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], sent.prompts)
@@ -299,21 +195,23 @@ def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template
     ]
 
 
-def _ordered(ways: Sequence[Way]) -> tuple[Way, ...]:
+def ordered_ways(ways: Sequence[Way]) -> tuple[Way, ...]:
     """The ways in the order of :data:`~harvestdetect.data.Way`, each once."""
     return tuple(way for way in get_args(Way) if way in ways)
 
 
 def _unusual(ways: Sequence[Way]) -> Sequence[Way]:
     """The first way in which a candidate was found, unless its texts gave it."""
-    return _ordered(ways)[:1] if "texts" not in ways else ()
+    return ordered_ways(ways)[:1] if "texts" not in ways else ()
 
 
 def _digest(lines: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def _members(campaign: Campaign, judgement: Judgement, sent: Sent, memberships: Memberships) -> tuple[Member, ...]:
+def _members(
+    campaign: Campaign, judgement: Judgement, sent: FindingInputs, memberships: Memberships
+) -> tuple[Member, ...]:
     prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
     found = []
@@ -358,14 +256,12 @@ def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _clauses(
-    evidence: Sequence[Evidence], judgement: Judgement, measures: Sequence[Measure], *, joined: bool
-) -> list[str]:
+def _clauses(evidence: Sequence[Evidence], judgement: Judgement, *, joined: bool) -> list[str]:
     """The clauses of the summary: the significant measures in the families that pass, by ascending p-value.
 
     In a joined campaign infrastructure comes first, because the parts were joined by it.
     """
-    clauses = {m.id: m.clause for m in measures if m.clause}
+    clauses = {m.id: m.clause for m in MEASURES if m.clause}
     strongest = sorted(
         (e for e in evidence if e.family in judgement.families and e.id in clauses),
         key=lambda e: (joined and e.family != "infrastructure", e.p_value),

@@ -17,7 +17,7 @@ from harvestdetect.data import Family
 from harvestdetect.errors import CalibrationError
 from harvestdetect.judge.ledger import Curve, Ledger, Reference
 
-__all__ = ["dumped", "loaded", "shipped_ledger"]
+__all__ = ["dumped", "loaded", "reaches_of", "shipped_ledger"]
 
 FORMAT: Final = "harvestdetect-ledger"
 """Value of ``format`` in the file."""
@@ -120,7 +120,7 @@ def loaded(data: bytes, *, name: str) -> Ledger:
         steady=stored.steady,
         made=stored.made,
         sources=stored.sources,
-        held_out=tuple((_rate(urgent), _rate(review), _rate(watch)) for urgent, review, watch in stored.held_out),
+        held_out=reaches_of(stored.held_out),
         held_out_count=stored.held_out_count,
         held_out_prompts=stored.held_out_prompts,
         digest=sha256(data).hexdigest(),
@@ -162,5 +162,7 @@ def shipped_ledger() -> Ledger:
     return loaded(file.read_bytes(), name="ledger.json")
 
 
-def _rate(value: float | None) -> float:
-    return math.inf if value is None else value
+def reaches_of(stored: Sequence[Sequence[float | None]]) -> tuple[tuple[float, float, float], ...]:
+    """The rates from which on held-out candidates reach each tier, of a file that has null for an infinite one."""
+    rates = ([math.inf if rate is None else rate for rate in one] for one in stored)
+    return tuple((urgent, review, watch) for urgent, review, watch in rates)

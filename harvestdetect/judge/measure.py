@@ -12,7 +12,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import longest_part_words
 from harvestdetect.corpus.known_templates import known as known_entry
-from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue, Verdict
+from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, Fit, SharedValue
 from harvestdetect.engines.engine import Engine, lots, map_in_order
 from harvestdetect.engines.sharing import Shared
 from harvestdetect.evidence.candidate import CandidateData, Comparison, MeasureContext, ScanData, look_closer, observe
@@ -164,21 +164,19 @@ def judgements_of(
     return judge(posted, [m.benign for m in measured], ledger=ledger, fdr=fdr)
 
 
-def with_bits(
-    measured: MeasuredCandidate, judgement: Judgement, *, explanations: Sequence[Explanation] = EXPLANATIONS
-) -> MeasuredCandidate:
+def with_bits(measured: MeasuredCandidate, judgement: Judgement) -> MeasuredCandidate:
     """The candidate with the bits that its measures and benign explanations have in the ledger.
 
     An explanation fits if its rows speak against a campaign by :data:`~harvestdetect.judge.triage.CARRIES` bits.
     """
-    rows_of = {e.id: e.rows for e in explanations if e.rows}
+    rows_of = {e.id: e.rows for e in EXPLANATIONS if e.rows}
     evidence = tuple(replace(e, bits=_sum(judgement.rows, (e.id, e.id + EFFECT))) for e in measured.evidence)
     benign = []
     for one in measured.benign:
         if one.id in rows_of:
             bits = _sum(judgement.rows, rows_of[one.id])
             fits = bits is not None and bits <= -CARRIES
-            verdict: Verdict = "unknown" if bits is None else "fits" if fits else "unlikely"
+            verdict: Fit = "unknown" if bits is None else "fits" if fits else "unlikely"
             one = replace(one, bits=bits, verdict=verdict)
         benign.append(one)
     return replace(measured, evidence=evidence, benign=tuple(benign))

@@ -2,8 +2,8 @@
 
 The template of a candidate cannot tell the two apart, but what its accounts send can: users have data and subjects of
 their own, while the accounts of a campaign are dealt one list. The accounts with the least subjects of their own are
-the seeds, and the model of members (:mod:`harvestdetect.judge.members`) says which accounts are like them. Those become
-a candidate beside the whole, and both are measured and judged like any other.
+the prototypes, and the model of members (:mod:`harvestdetect.judge.member_model`) says which accounts are like them.
+Those become a candidate beside the whole, and both are measured and judged like any other.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
 from harvestdetect.evidence.account_data import AccountData, account_prompts
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
-from harvestdetect.judge.members import MemberModel, mixture, shipped
+from harvestdetect.judge.member_model import MemberModel, mixture
 from harvestdetect.util.amounts import EXCEPTIONAL, NEARLY_ALL
 from harvestdetect.util.arrays import Bools, Floats
 
-__all__ = ["parts_of"]
+__all__ = ["populations_of"]
 
-SEEDS: Final = 0.4
+PROTOTYPES: Final = 0.4
 """Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen: with half of
 them, framework users were parted as a campaign in a world of programs."""
 LEAST_GAIN: Final = 0.2
@@ -32,32 +32,35 @@ LEAST_GAIN: Final = 0.2
 NEXT_TO_NO_WEIGHT: Final = 1e-3
 """Weight of an account that others are not compared with."""
 EVEN: Final = (1.0, 1.0)
-"""Members and innocents that count as seen beforehand: a part may be as large as the rest."""
+"""Members and innocents that count as seen beforehand: both populations may be of one size."""
 OWN_SUBJECT: Final = [reading.id for reading in ACCOUNT_READINGS].index("own_subject")
 """Place of the reading that comes first."""
 
 
-def parts_of(campaigns: Sequence[Campaign], data: AccountData, *, min_accounts: int) -> list[Campaign]:
-    """The parts of candidates that hold two populations, at most one of each.
+def populations_of(
+    campaigns: Sequence[Campaign], data: AccountData, model: MemberModel, *, min_accounts: int
+) -> list[Campaign]:
+    """The more campaign-like population of each candidate that holds two, at most one of each.
 
     Args:
         campaigns: the candidates.
         data: of the scan.
+        model: of members.
         min_accounts: fewest accounts of a campaign.
 
     Returns:
-        the part of each such candidate that has the least subjects of its own, by the order of the candidates.
+        of each such candidate, the accounts with the least subjects of their own, as a candidate; in their order.
     """
     found = []
     for campaign in campaigns:
         if len(campaign.accounts) >= 2 * min_accounts:
-            part = _part(campaign, data, shipped(), least=min_accounts)
-            if part is not None:
-                found.append(kept_members(campaign, part, account=data.account))
+            population = _population(campaign, data, model, least=min_accounts)
+            if population is not None:
+                found.append(kept_members(campaign, population, account=data.account))
     return found
 
 
-def _part(campaign: Campaign, data: AccountData, model: MemberModel, *, least: int) -> Bools | None:
+def _population(campaign: Campaign, data: AccountData, model: MemberModel, *, least: int) -> Bools | None:
     """Which accounts are of one population: bool[m]; None where there is only one."""
     count = len(campaign.accounts)
     own = ACCOUNT_READINGS[OWN_SUBJECT].take(account_prompts(campaign, np.ones(count), data), data)
@@ -65,8 +68,8 @@ def _part(campaign: Campaign, data: AccountData, model: MemberModel, *, least: i
     if (bits > 0).sum() < least or (bits < 0).sum() < EXCEPTIONAL * count:
         return None
     own = np.where(np.isfinite(own), own, np.nanmedian(own))
-    seeds = np.maximum(own >= np.quantile(own, 1 - SEEDS), NEXT_TO_NO_WEIGHT)
-    total = model.offset + model.bits(account_readings(campaign, seeds, data)).sum(axis=1)
+    prototypes = np.maximum(own >= np.quantile(own, 1 - PROTOTYPES), NEXT_TO_NO_WEIGHT)
+    total = model.offset + model.bits(account_readings(campaign, prototypes, data)).sum(axis=1)
     posterior = mixture(total, EVEN)
     part: Bools = posterior >= MIN_MEMBERSHIP
     if not least <= part.sum() <= NEARLY_ALL * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:

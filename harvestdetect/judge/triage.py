@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Family, FamilyResult, RateStep, Tier
+from harvestdetect.judge.caps import capped
 from harvestdetect.judge.ledger import Ledger, Posted, innocence
 from harvestdetect.util.arrays import Floats
 
@@ -63,7 +64,7 @@ class Judgement:
     """The families that carry weight, the strongest first."""
     rows: Mapping[str, float] = field(default_factory=dict)
     """Bits of each row of the ledger, see :class:`harvestdetect.judge.ledger.Posted`."""
-    standings: tuple[FamilyResult, ...] = ()
+    family_results: tuple[FamilyResult, ...] = ()
     """The sum of each family that has a row."""
     uncapped: Tier | None = None
     """The tier if no hard rule capped it."""
@@ -100,20 +101,20 @@ def judge(
     q = q_values([p.total for p in posted])
     found = []
     for i, one in enumerate(posted):
-        standings = _standings(one, ledger)
-        reach = _reach(one.total, standings)
+        family_results = _family_results(one, ledger)
+        reach = _reach(one.total, family_results)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
         found.append(
             Judgement(
-                tier=_capped(uncapped, cap),
+                tier=capped(uncapped, cap),
                 score=round(one.total, 4),
                 probability=one.probability,
                 q_value=float(q[i]),
-                families=tuple(s.family for s in sorted(standings, key=lambda s: -s.bits) if s.stands),
+                families=tuple(s.family for s in sorted(family_results, key=lambda s: -s.bits) if s.stands),
                 rows=one.rows,
-                standings=standings,
+                family_results=family_results,
                 uncapped=uncapped,
                 cap=cap,
                 capped_by=tuple(name for c, name in caps if c == cap),
@@ -143,7 +144,7 @@ def q_values(totals: Sequence[float]) -> Floats:
     return found
 
 
-def _standings(posted: Posted, ledger: Ledger) -> tuple[FamilyResult, ...]:
+def _family_results(posted: Posted, ledger: Ledger) -> tuple[FamilyResult, ...]:
     """The sum of each family that has a row."""
     bits: dict[str, float] = {}
     for id_, value in posted.rows.items():
@@ -162,26 +163,22 @@ def ranked(judgements: Sequence[Judgement]) -> list[int]:
     return sorted(rows, key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
 
 
-def _reach(total: float, standings: Sequence[FamilyResult]) -> Mapping[Tier, float]:
+def _reach(total: float, family_results: Sequence[FamilyResult]) -> Mapping[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
-    if not any(s.stands for s in standings):
+    if not any(s.stands for s in family_results):
         return dict.fromkeys(TIERS, math.inf)
     innocent = float(innocence(np.array([total]))[0])
-    two = sum(s.stands for s in standings if s.family in BEYOND_TEXT) > 1
+    two = sum(s.stands for s in family_results if s.family in BEYOND_TEXT) > 1
     return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
 
 
-def tier_of(total: float, standings: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
+def tier_of(total: float, family_results: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
     """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`."""
-    return _best(_reach(total, standings), fdr)
+    return _best(_reach(total, family_results), fdr)
 
 
 def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:
     return next((t for t in TIERS if reach.get(t, math.inf) <= fdr), None)
-
-
-def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
-    return max(tier, cap, key=TIERS.index) if tier and cap else tier
 
 
 # ---------------------------------------------------------------- other cuts
@@ -189,13 +186,14 @@ def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
 
 def tier_at(judgement: Judgement, fdr: float) -> Tier | None:
     """The tier of a candidate at another false-discovery rate."""
-    return _capped(_best(judgement.reach, fdr), judgement.cap)
+    return capped(_best(judgement.reach, fdr), judgement.cap)
 
 
 def steps(judgement: Judgement) -> tuple[RateStep, ...]:
-    """The tier as a function of the false-discovery rate, exactly.
+    """The tier as a function of the false-discovery rate, with the candidates and the ledgers of this scan.
 
-    The bits of a candidate do not depend on the rate, so none has to be judged again.
+    A scan at another rate may also merge other candidates, or measure others again without the accounts that they
+    share with stronger ones, because both depend on tiers.
 
     Returns:
         the steps by rising rate, the first at 0; each has another tier than the one before.
@@ -211,7 +209,8 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
     """What would change the tier, one sentence each: other false-discovery rates, or no hard rule.
 
-    Stricter rates come first, each time from the nearest change to the farthest.
+    Other rates are those of :func:`steps`, with the candidates and the ledgers of this scan. Stricter rates come first,
+    each time from the nearest change to the farthest.
     """
     looser, stricter = [], []
     past = RateStep(fdr=0.0, tier=None)
@@ -239,7 +238,10 @@ def _would_be(tier: Tier | None) -> str:
 
 
 def what_if(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> tuple[Cut, ...]:
-    """The findings of the scan at other false-discovery rates, ascending: :data:`NEIGHBOURS` times its own."""
+    """The findings of the scan at other false-discovery rates, ascending: :data:`NEIGHBOURS` times its own.
+
+    The candidates and the ledgers are those of this scan, see :func:`steps`.
+    """
     found = []
     for rate in sorted({min(1.0, fdr * times) for times in NEIGHBOURS}):
         tiers = [tier_at(j, rate) for j in judgements]

@@ -1,4 +1,4 @@
-"""Nearest neighbours of unit vectors. Only this room deals in similarities; all other code sees distances.
+"""Nearest neighbours of unit vectors. Only this package deals in similarities; all other code sees distances.
 
 Few vectors are compared with each other (:mod:`harvestdetect.neighbors.exact`). Many are searched by cells and by
 neighbours of neighbours (:mod:`harvestdetect.neighbors.by_cells`).

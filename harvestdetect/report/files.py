@@ -32,7 +32,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
-from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
+from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.report.brief import brief_page
 from harvestdetect.report.format import by_priority, held_out, iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
@@ -214,7 +214,7 @@ def attributed_csv(detection: Detection) -> str:
 
 
 def candidates_jsonl(detection: Detection) -> str:
-    """Everything that was weighed, a line each, see :mod:`harvestdetect.judge.candidates`; numbers not finite are
+    """Everything that was weighed, a line each, see :mod:`harvestdetect.judge.candidate_file`; numbers not finite are
     null."""
     return "".join(json_text(candidate_to_dict(candidate)) + "\n" for candidate in detection.candidates)
 

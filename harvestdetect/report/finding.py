@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harvestdetect.data import BenignExplanation, Detection, Evidence, Finding, Member, SharedValue, Template
 from harvestdetect.evidence.measures import target_id
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import recommended_from
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     UNTESTED,
@@ -93,6 +93,8 @@ class RunFacts:
 
     least: float = UNTESTED
     """The smallest probability that the scan may claim, see :func:`~harvestdetect.report.format.least_claimed`."""
+    recommended_from: float = field(default_factory=lambda: recommended_from({}))
+    """The membership from which a member is recommended for action."""
     places: Mapping[str, int] = field(default_factory=dict)
     """Campaign id -> number of its section, of the findings that the page shows in full. Links go to them alone."""
     having: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def run_facts(detection: Detection, *, shown: int = 0) -> RunFacts:
             having.setdefault(key, []).append(f.campaign_id)
     return RunFacts(
         least=least_claimed(detection.ledger),
+        recommended_from=recommended_from(detection.ledger),
         places={f.campaign_id: i for i, f in enumerate(detection.findings[:shown], start=1)},
         having=having,
         activity=_activity(detection, shown),
@@ -182,7 +185,7 @@ def _view(finding: Finding, *, run: RunFacts, number: int, unfolded: bool, limit
         "number": number,
         "open": unfolded,
         "limits": limits,
-        "advised_from": f"{shipped().cut:g}",
+        "advised_from": f"{run.recommended_from:g}",
         "facts": _facts(finding, advised, apart, least),
         "found": found_line(finding.ways, finding.ledger),
         "chance": chance,

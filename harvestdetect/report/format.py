@@ -52,7 +52,7 @@ _CHOSEN: Final = (
 )
 """What is to be kept in mind of a candidate that only seeds gave."""
 _SUREST: Final = 1e-12
-"""p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
+"""p-value below which no smaller one is shown: p-values are extrapolated there, and the ledger takes them as equal."""
 UNTESTED: Final = 0.01
 """Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
 _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
@@ -60,7 +60,7 @@ _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 _ONE_IN: Final = (10, 20, 30, 50, 100)
 """What small probabilities are rounded to: one in so many."""
 _LEAST_EXPECTED: Final = 0.1
-"""Number of findings below which no smaller one is told."""
+"""Number of findings below which no smaller one is shown."""
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits and minus -> superscripts."""
 

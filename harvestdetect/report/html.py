@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from harvestdetect.arguments import wrong
 from harvestdetect.data import TIERS, Detection
-from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import URGENT, WATCH
 from harvestdetect.report.finding import Limits, finding_section, limits_of, run_facts
 from harvestdetect.report.format import (
@@ -76,7 +75,7 @@ def _render(detection: Detection, limits: Limits) -> str:
         calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
         fdr=_setting(detection, "fdr"),
-        advised_from=f"{shipped().cut:g}",
+        advised_from=f"{run.recommended_from:g}",
         rates=_rates(detection),
         tested=detection.ledger.get("held_out"),
         findings=[
@@ -91,7 +90,7 @@ def _render(detection: Detection, limits: Limits) -> str:
         ],
         groups=[
             (
-                group.reading,
+                group.explanation,
                 [
                     (row.number, row.finding, probability(row.finding.probability, least=least))
                     for row in group.rows

@@ -24,7 +24,7 @@ _ORDER: Final[Sequence[Family]] = ("text", "structure", "time", "infrastructure"
 _FAMILY_OF: Final[Mapping[Way, Family]] = {"texts": "text", "infrastructure": "infrastructure"}
 """The family that measures what a candidate was found by."""
 _EXPLAINS: Final[Mapping[str, str]] = {row: e.id for e in EXPLANATIONS for row in e.rows}
-"""Row of the ledger -> id of the innocent explanation that it speaks for where it speaks against a campaign."""
+"""Row of the ledger -> id of the benign explanation that it speaks for where it speaks against a campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class Line:
     """Label of the measure or reading."""
     sentence: str
     """What was seen; empty if it is not known."""
-    reading: str
-    """The innocent explanation that it speaks for; empty if it speaks for a campaign, or for no certain one."""
+    explanation: str
+    """The benign explanation that it speaks for; empty if it speaks for a campaign, or for no certain one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def shown_ledger(
         if row.family is not None:
             against = named.get(_EXPLAINS.get(row.id, ""), "") if row.bits < 0 else ""
             line = Line(
-                id=row.id, bits=row.bits, name=row.name, reading=against,
+                id=row.id, bits=row.bits, name=row.name, explanation=against,
                 sentence=row.sentence or said.get(row.id, ""),
             )  # fmt: skip
             lines.setdefault(row.family, []).append(line)

@@ -11,12 +11,12 @@ from harvestdetect.corpus.registry import SCAFFOLD_WORDS, word_count
 from harvestdetect.data import Finding, Tier
 from harvestdetect.util.escape import visible
 
-__all__ = ["IN_SHORT", "Step", "innocent_reading", "next_steps"]
+__all__ = ["IN_SHORT", "Step", "best_explanation", "next_steps"]
 
 IN_SHORT: Final[Mapping[Tier, str]] = {
-    "urgent": "Read the template and three whole texts today. If no innocent explanation holds, hand over the "
+    "urgent": "Read the template and three whole texts today. If no benign explanation holds, hand over the "
     "recommended accounts and record the verdict.",
-    "review": "Read them this week. Look for an innocent explanation first: a product, a class, one customer.",
+    "review": "Read them this week. Look for a benign explanation first: a product, a class, one customer.",
     "watch": "No action. Look again when one grows, and register the templates of your own products.",
 }
 """Tier -> what to do with its findings."""
@@ -43,10 +43,10 @@ def next_steps(finding: Finding) -> list[Step]:
         text="Read the template and some whole texts: would these people have written them by themselves?",
         command=f"harvestdetect explain . {target} --texts",
     )
-    reading = innocent_reading(finding)
+    explanation = best_explanation(finding)
     doubt = Step(
-        text=f"Rule out the innocent explanation that fits best: {reading}." if reading
-        else "No innocent explanation fits by its numbers. Think of one that was not tested: a partner, a new product."
+        text=f"Rule out the benign explanation that fits best: {explanation}." if explanation
+        else "No benign explanation fits by its numbers. Think of one that was not tested: a partner, a new product."
     )  # fmt: skip
     export = Step(
         text="Hand over the accounts that are recommended, the first in accounts.csv first.",
@@ -78,7 +78,7 @@ def _verdict(finding: Finding, target: str, verdict: str) -> list[Step]:
     ]
 
 
-def innocent_reading(finding: Finding) -> str:
-    """The name of the innocent explanation that fits best; empty if none fits."""
+def best_explanation(finding: Finding) -> str:
+    """The name of the benign explanation that fits best; empty if none fits."""
     fits = [b for b in finding.benign_explanations if b.verdict == "fits"]
     return min(fits, key=lambda b: (b.caps is None, b.bits or 0.0, b.name)).name if fits else ""

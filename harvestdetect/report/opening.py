@@ -10,14 +10,14 @@ from typing import Final, get_args
 
 from harvestdetect.data import TIERS, Detection, Finding, Status, Tier
 from harvestdetect.report.format import least_claimed, period, plural, probability
-from harvestdetect.report.next_steps import IN_SHORT, Step, innocent_reading, next_steps
+from harvestdetect.report.next_steps import IN_SHORT, Step, best_explanation, next_steps
 
-__all__ = ["NO_READING", "ExplainedFindings", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
+__all__ = ["NO_EXPLANATION", "ExplainedFindings", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
 
 TOP: Final = 5
 """Findings that are shown first."""
-NO_READING: Final = "no innocent explanation fits"
-"""Name of the group of findings at watch that no innocent explanation fits."""
+NO_EXPLANATION: Final = "no benign explanation fits"
+"""Name of the group of findings at watch that no benign explanation fits."""
 _STATUS: Final = {
     "new": "found for the first time",
     "growing": "growing",
@@ -58,9 +58,9 @@ class News:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedFindings:
-    """Findings at watch with one innocent explanation."""
+    """Findings at watch with one benign explanation."""
 
-    reading: str
+    explanation: str
     rows: tuple[Row, ...]
 
 
@@ -113,13 +113,13 @@ def opening(detection: Detection) -> Opening:
 
 
 def watch_groups(rows: Sequence[Row]) -> tuple[ExplainedFindings, ...]:
-    """The findings at watch, grouped by the innocent explanation that fits each best; the largest group first."""
+    """The findings at watch, grouped by the benign explanation that fits each best; the largest group first."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.finding.tier == "watch":
-            found[innocent_reading(row.finding) or NO_READING].append(row)
+            found[best_explanation(row.finding) or NO_EXPLANATION].append(row)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    return tuple(ExplainedFindings(reading=reading, rows=tuple(group)) for reading, group in ordered)
+    return tuple(ExplainedFindings(explanation=explanation, rows=tuple(group)) for explanation, group in ordered)
 
 
 def _has_news(finding: Finding, status: Status) -> bool:

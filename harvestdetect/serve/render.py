@@ -160,4 +160,4 @@ _OWN: Final = frozenset(
     f"{name}.html.j2"
     for name in ("base", "parts", "queue", "finding", "account", "runs", "compare", "audit", "said", "search")
 )
-"""Templates of this room; all others are those of the report."""
+"""Templates of this package; all others are those of the report."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from harvestdetect.data import Detection, Finding, Template
 from harvestdetect.errors import InputError
-from harvestdetect.explain.files import Scan, read_scan
+from harvestdetect.explain.files import ScanFiles, read_scan
 from harvestdetect.report import OUTPUT_NAMES, detection_of_folder
 from harvestdetect.report.finding import RunFacts, run_facts
 
@@ -63,7 +63,7 @@ class Results:
     detection: Detection
     findings: Mapping[str, Finding]
     """By campaign id, strongest first."""
-    scan: Scan
+    scan: ScanFiles
     """The same, as :mod:`harvestdetect.explain` reads it."""
     campaigns_of: Mapping[str, tuple[str, ...]]
     """Account -> campaigns that it is a member of."""

@@ -7,11 +7,11 @@ reading     read                                                 :class:`~harves
 comparing   embed, neighbors, cluster                            :class:`~harvestdetect.stages.values.Compared`
 forming     assign, templates, campaigns, accounts               :class:`~harvestdetect.stages.values.Formed`
 measuring   part, measure                                        :class:`~harvestdetect.stages.values.Measured`
-judging     judge, members, conclude                             :class:`~harvestdetect.stages.values.Concluded`
+judging     judge, hunt, members, conclude                       :class:`~harvestdetect.stages.values.Concluded`
 =========== ==================================================== ==============================================
 
 A phase takes the values of the phases before it and the :class:`~harvestdetect.stages.plan.ScanPlan`, and returns
 one value. No stage looks for results of an earlier scan, except for the cache of vectors: what is known is passed in.
-:mod:`harvestdetect.incremental` replaces the members of :class:`~harvestdetect.stages.plan.Stages` by functions that
-reuse results.
+:mod:`harvestdetect.incremental` replaces the members of :class:`~harvestdetect.stages.plan.ReusableStages` by
+functions that reuse results.
 """

@@ -34,17 +34,17 @@ def compare(corpus: Corpus, plan: ScanPlan) -> Compared:
     volume = volumes(corpus)
     postings = _postings(corpus, volume)
     every = np.arange(len(corpus.text), dtype=np.int32)
-    with context.stage("encode wording"):
+    with context.measured("encode wording"):
         wording = embed("wording", corpus, every, context)
-    with context.stage("cluster wording"):
+    with context.measured("cluster wording"):
         neighbors = stages.find_neighbors(wording, context)
         found = stages.cluster(wording, neighbors, corpus, postings, context)
     clusters, models = _in_corpus(wording, found), {"wording": wording.model}
     if encoder != "fast":
-        with context.stage("encode meaning"):
+        with context.measured("encode meaning"):
             chosen = _affordable(corpus, found.core, context) if encoder == "auto" else every
             meaning = embed("meaning", corpus, chosen, context)
-        with context.stage("cluster meaning"):
+        with context.measured("cluster meaning"):
             near = stages.find_neighbors(meaning, context)
             clusters += _in_corpus(meaning, stages.cluster(meaning, near, corpus, postings, context))
         models["meaning"] = meaning.model

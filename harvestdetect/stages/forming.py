@@ -28,18 +28,18 @@ def form(compared: Compared, plan: ScanPlan) -> Formed:
     """Finds the template of each cluster, and forms the candidates of texts, of accounts and of infrastructure."""
     context, settings, corpus, volume = plan.context, plan.context.settings, compared.corpus, compared.volume
     least = settings.min_accounts
-    with context.stage("assign"):
+    with context.measured("assign"):
         clusters = [*compared.clusters, *verbatim_clusters(corpus, min_accounts=least)]
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=least)
-    with context.stage("templates", blas_threads=1):
+    with context.measured("templates", blas_threads=1):
         parts = parts_by_prompt(corpus)
         refined = plan.stages.describe(assigned, corpus, parts, compared.wording, context)
-    with context.stage("campaigns", blas_threads=1):
+    with context.measured("campaigns", blas_threads=1):
         texts = find_campaigns(
             [item.prompts for item in refined.assigned], refined.descriptions, corpus, volume, compared.neighbors,
             link_log_p=settings.link_log_p, min_accounts=least, seed=settings.seed,
         )  # fmt: skip
-    with context.stage("accounts", blas_threads=1):
+    with context.measured("accounts", blas_threads=1):
         fields = account_values(corpus.prompts)
         campaigns, refined, kin = with_accounts(
             texts, refined,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from harvestdetect.accounts.seeds import Seeds
 from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.members import with_members
-from harvestdetect.judge.verdict import judge_candidates
-from harvestdetect.stages.hunting import Hunted, hunted, result_sentences
+from harvestdetect.judge.resolve import judge_candidates
+from harvestdetect.report.seeds import result_sentences
+from harvestdetect.stages.hunting import JudgedSet, hunted
 from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Concluded, Formed, Measured, Read
 
@@ -18,17 +19,19 @@ def judge(
 ) -> Concluded:
     """Judges the candidates, with the one around the seeds of a person, and decides the members of each finding."""
     context, settings, scale = plan.context, plan.context.settings, plan.scale
-    with context.stage("triage", blas_threads=1):
+    with context.measured("triage", blas_threads=1):
         judged = judge_candidates(
             measured.campaigns, measured.measured, measured.scan, measured.comparison, scale=scale, settings=settings
         )  # fmt: skip
-        known = Hunted(judged=judged, scan=measured.scan, templates=formed.refined.templates)
+        everything = JudgedSet(judged=judged, scan=measured.scan, templates=formed.refined.templates)
         if seeds is not None:
-            known = hunted(seeds, judged, compared, formed, measured, plan)
-        judged, memberships = with_members(known.judged, measured.account_data, min_accounts=settings.min_accounts)
+            everything = hunted(seeds, judged, compared, formed, measured, plan)
+        judged, memberships = with_members(
+            everything.judged, measured.account_data, scale.members, min_accounts=settings.min_accounts
+        )
         conclusions = conclude(
-            judged, memberships, known.scan, volume=compared.volume.prompts, templates=known.templates,
-            files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
+            judged, memberships, everything.scan, volume=compared.volume.prompts, templates=everything.templates,
+            files=[file.name for file in read.files], scale=scale, settings=settings,
         )  # fmt: skip
         for sentence in result_sentences(conclusions.candidates, conclusions.ledger) if seeds is not None else ():
             context.note(sentence)

@@ -12,7 +12,7 @@ from harvestdetect.evidence.account_data import account_data_of
 from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.evidence.comparison import comparison_of
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
-from harvestdetect.judge.parting import parts_of
+from harvestdetect.judge.parting import populations_of
 from harvestdetect.stages.plan import ScanPlan
 from harvestdetect.stages.values import Compared, Formed, Measured
 
@@ -23,14 +23,16 @@ PROMPT_DIMENSIONS: Final = 48
 
 
 def measure(compared: Compared, formed: Formed, plan: ScanPlan) -> Measured:
-    """Adds parts of candidates, and measures all candidates."""
+    """Adds the more campaign-like population of each candidate that holds two, and measures all candidates."""
     settings = plan.context.settings
-    with plan.context.stage("evidence", blas_threads=1):
+    with plan.context.measured("evidence", blas_threads=1):
         scan = _scan_data(compared, formed, plan)
         comparison = comparison_of(formed.texts, scan, seed=settings.seed)
         account_data = account_data_of(scan, formed.kin)
-        parts = parts_of(formed.campaigns, account_data, min_accounts=settings.min_accounts)
-        campaigns = [*formed.campaigns, *parts]
+        populations = populations_of(
+            formed.campaigns, account_data, plan.scale.members, min_accounts=settings.min_accounts
+        )
+        campaigns = [*formed.campaigns, *populations]
         measured = plan.stages.measure(campaigns, scan, comparison, plan.context)
     return Measured(campaigns=campaigns, measured=measured, scan=scan, comparison=comparison, account_data=account_data)
 

@@ -7,12 +7,12 @@ from typing import Final
 from harvestdetect.stages.comparing import cluster_segments, find_neighbors
 from harvestdetect.stages.forming import describe
 from harvestdetect.stages.measuring import measure_each
-from harvestdetect.stages.plan import Stages
+from harvestdetect.stages.plan import ReusableStages
 from harvestdetect.stages.reading import read_corpus
 
 __all__ = ["PLAIN"]
 
-PLAIN: Final = Stages(
+PLAIN: Final = ReusableStages(
     read=read_corpus,
     find_neighbors=find_neighbors,
     cluster=cluster_segments,

@@ -17,16 +17,16 @@ from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import Scale
+from harvestdetect.judge.resolve import Scale
 from harvestdetect.stages.values import DumpSource, Embedded, Read, ViewClusters
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
-__all__ = ["ScanPlan", "Stages", "families_left_out", "load_registry_and_calibration"]
+__all__ = ["ReusableStages", "ScanPlan", "families_left_out", "load_registry_and_calibration"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
+class ReusableStages:
     """The stages that can reuse results of an earlier scan. Of the other stages, only embedding does: from its
     cache."""
 
@@ -42,7 +42,8 @@ class ScanPlan:
     """How a scan works and judges."""
 
     context: Context
-    stages: Stages
+    stages: ReusableStages
+    """The stages that an earlier scan may save, with or without reuse."""
     registry: Registry | None
     """Known scaffolds and viral prompts."""
     scale: Scale

@@ -9,11 +9,11 @@ from typing import Final
 from harvestdetect.context import Context
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import first_rows
-from harvestdetect.corpus.copies import copies_of, copies_reported
+from harvestdetect.corpus.copies import copies_of, copy_sentences
 from harvestdetect.corpus.left_out import preamble_sentence, scaffold_sentence
 from harvestdetect.corpus.prepare_files import prepare_files
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.corpus.repeats import repeats_reported
+from harvestdetect.corpus.repeats import repeat_sentences
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps, WholeFiles, batches_of
@@ -73,7 +73,7 @@ def read_corpus(
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
     rows = len(corpus.prompts.account) - copies.repeated
     again = rows - int(first_rows(corpus.prompts).sum())
-    for sentence in (*copies_reported(copies, [file.name for file in files]), *repeats_reported(again, builder.resent)):
+    for sentence in (*copy_sentences(copies, [file.name for file in files]), *repeat_sentences(again, builder.resent)):
         context.note(sentence)
     return Read(
         corpus=corpus, files=tuple(files), rejects=tuple(rejects), reject_count=reject_count,

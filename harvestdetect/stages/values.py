@@ -30,7 +30,7 @@ from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.judge.conclude import Conclusions
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import Judged
+from harvestdetect.judge.resolve import Judged
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.vectors import Rows

@@ -11,7 +11,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
+from harvestdetect.data import TIERS, Attributed, Detection, Finding, Standing, Status, Tier
+from harvestdetect.judge.caps import BENIGN_CAP, benign_verdict
 from harvestdetect.judge.triage import ends_finding
 from harvestdetect.report.format import least_claimed, plural, probability
 from harvestdetect.state.clearing import Clearing, standing_clearings
@@ -381,12 +382,10 @@ def _limited(finding: Finding, verdict: Verdict | None) -> Finding:
     """The finding; at watch, with no account recommended for action, if its campaign is judged benign."""
     if verdict is None or verdict.verdict != "benign":
         return finding
-    reading = BenignExplanation(
-        id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
-    )
+    explanation = benign_verdict(verdict.sentence)
     members = tuple(replace(member, recommended=False) for member in finding.members)
-    explanations = (*finding.benign_explanations, reading)
-    limited = replace(finding, tier="watch", benign_explanations=explanations, members=members)
+    explanations = (*finding.benign_explanations, explanation)
+    limited = replace(finding, tier=BENIGN_CAP, benign_explanations=explanations, members=members)
     return replace(limited, changes=_changes_under_verdict(finding))
 
 

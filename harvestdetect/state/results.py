@@ -37,7 +37,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harvestdetect.errors import InputError, UsageError
-from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
+from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, account_digest, excerpt_of
 from harvestdetect.report import OUTPUT_NAMES
 from harvestdetect.report.brief import brief_page
 from harvestdetect.report.files import BRIEF, SIGNATURES, write_together

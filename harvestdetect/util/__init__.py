@@ -1,1 +1,1 @@
-"""What any room may use: arrays, files, texts, escaping, processes, memory."""
+"""What any package may use: arrays, files, texts, escaping, processes, memory."""

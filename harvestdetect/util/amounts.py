@@ -1,6 +1,6 @@
-"""How much is most, nearly all, an exception or enough: shares and numbers that mean the same in every room.
+"""How much is most, nearly all, an exception or enough: shares and numbers that mean the same in every package.
 
-A threshold of its own needs a reason of its own. Where there is none, a room takes one of these.
+A threshold of its own needs a reason of its own. Where there is none, a package takes one of these.
 """
 
 from __future__ import annotations

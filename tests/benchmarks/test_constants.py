@@ -64,9 +64,8 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_measures_whose_numbers_decide_nothing_change_no_tier() -> None:
-    intent = {m.id for m in MEASURES if m.family == "intent"}
-    assert {m.id for m in MEASURES if m.closer_look} == EXPLAINING | intent
-    assert not {row_of(id_) for id_ in shipped_ledger().curves} & (EXPLAINING | intent)
+    assert {m.id for m in MEASURES if m.family == "intent"} <= EXPLAINING
+    assert not {row_of(id_) for id_ in shipped_ledger().curves} & EXPLAINING
 
 
 @pytest.mark.parametrize("module", ["fit", "fit_examples", "fitting"])

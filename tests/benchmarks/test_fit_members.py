@@ -16,7 +16,7 @@ from benchmarks.fitting import pooled
 from benchmarks.member_cases import Case, cases_of
 from harvestdetect.evidence.account_data import account_data_of
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
-from harvestdetect.judge.members import model_of
+from harvestdetect.judge.members_file import model_of
 from harvestdetect.simulate.evaluate import Planted
 from tests.evidence.two_populations import two_populations
 

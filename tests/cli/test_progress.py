@@ -101,7 +101,7 @@ def test_every_stage_says_that_it_goes_on() -> None:
         yield lambda count: None
 
     context = open_context(Settings(), progress=told)
-    with context.stage("templates"), context.progress("parts", 7):
+    with context.measured("templates"), context.progress("parts", 7):
         pass
     assert seen == [("templates", 0), ("parts", 7)]
 

@@ -16,11 +16,7 @@ from harvestdetect.data import (
     Outside,
     RateStep,
 )
-from harvestdetect.judge.candidates import (
-    CANDIDATES,
-    SEEN,
-    seen_accounts,
-)
+from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, seen_accounts
 from harvestdetect.report import write_outputs
 from tests.explain.making import (
     BIDI,
@@ -98,7 +94,7 @@ def out(old: Path) -> Path:
         probability=0.998,
         q_value=0.002,
         accounts=3,
-        families=(
+        family_results=(
             FamilyResult(family="structure", bits=3.5, stands=True),
             FamilyResult(family="time", bits=7.0, stands=True),
         ),

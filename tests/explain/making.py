@@ -23,10 +23,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.evidence.legacy import MEASURE_IDS
 from harvestdetect.explain import AccountExplanation, CampaignExplanation, explain
-from harvestdetect.judge.candidates import (
-    CANDIDATES,
-    candidate_to_dict,
-)
+from harvestdetect.judge.candidate_file import CANDIDATES, candidate_to_dict
 from harvestdetect.util.escape import json_text
 from tests.report.making import HOSTILE, make_member
 
@@ -99,7 +96,7 @@ def make_near(campaign_id: str, **changes: Any) -> Near:
 
 
 def make_candidate(campaign_id: str = FIRST, **changes: Any) -> Candidate:
-    """For review, capped to watch by a hard rule: structure carries weight, time does not, an innocent reading
+    """For review, capped to watch by a hard rule: structure carries weight, time does not, a benign explanation
     fits."""
     values: dict[str, Any] = {
         "campaign_id": campaign_id,
@@ -113,7 +110,7 @@ def make_candidate(campaign_id: str = FIRST, **changes: Any) -> Candidate:
         "accounts": 4,
         "prompts": 40,
         "excerpt": "Explain … in steps",
-        "families": (
+        "family_results": (
             FamilyResult(family="text", bits=-0.8, stands=False),
             FamilyResult(family="structure", bits=5.2, stands=True),
             FamilyResult(family="time", bits=0.6, stands=False),
@@ -151,7 +148,7 @@ def loose_candidate() -> Candidate:
         capped_by=(),
         score=-2.0,
         probability=0.2,
-        families=(FamilyResult(family="structure", bits=-0.5, stands=False),),
+        family_results=(FamilyResult(family="structure", bits=-0.5, stands=False),),
         ledger=(
             LedgerRow(id="prior", name="before any evidence", family=None, bits=-1.5),
             LedgerRow(id="even_load", name="even load", family="structure", bits=-0.5),

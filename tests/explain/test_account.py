@@ -12,7 +12,7 @@ from harvestdetect.data import (
     Outside,
 )
 from harvestdetect.explain import explain, render
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.util.escape import INVISIBLE
 from tests.explain.making import (
     BIDI,
@@ -45,14 +45,24 @@ def test_a_member(out: Path) -> None:
     assert {c.name for c in found.places[0].changes} == {"tier", "membership"}
     shown = text(out, "ann")
     assert "account ann, 10 prompts: in 2 findings" in shown
-    assert f"To stay recommended, its membership must be at least {shipped().cut:g}; it is 0.9" in shown
+    assert f"To stay recommended, its membership must be at least {shipped_member_model().cut:g}; it is 0.9" in shown
+
+
+def test_the_membership_that_is_wanted_is_that_of_the_scan(out: Path) -> None:
+    run_file = out / "run.json"
+    run = json.loads(run_file.read_text())
+    for ledger, wanted in (({"recommended_from": 0.75}, 0.75), ({}, shipped_member_model().cut)):
+        # older versions did not write it
+        run_file.write_text(json.dumps({**run, "ledger": ledger}))
+        place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
+        assert {c.name: c.needed for c in place.changes} == {"membership": wanted}
 
 
 def test_what_would_make_a_member_recommended(out: Path) -> None:
     place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
     assert not place.recommended
-    assert {c.name: c.needed for c in place.changes} == {"membership": shipped().cut}
-    assert f"its membership must be at least {shipped().cut:g}; it is 0.49." in place.changes[0].sentence
+    assert {c.name: c.needed for c in place.changes} == {"membership": shipped_member_model().cut}
+    assert f"its membership must be at least {shipped_member_model().cut:g}; it is 0.49." in place.changes[0].sentence
 
 
 def test_a_near_member(out: Path) -> None:

@@ -26,16 +26,12 @@ from harvestdetect.data import (
     FamilyResult,
 )
 from harvestdetect.errors import InputError, UsageError
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.explain import AccountExplanation, explain, explanation_json
 from harvestdetect.explain import campaign as of_campaigns
-from harvestdetect.judge.candidates import (
-    CANDIDATES,
-    SEEN,
-    candidate_from_dict,
-    candidate_to_dict,
-)
+from harvestdetect.judge.candidate_file import CANDIDATES, SEEN, candidate_from_dict, candidate_to_dict
 from harvestdetect.judge.ledger import Ledger, Posted
-from harvestdetect.judge.members import shipped
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
 from harvestdetect.util.escape import json_text
@@ -135,7 +131,7 @@ def test_what_would_change_it(out: Path) -> None:
     assert "At a false-discovery rate below 0.020 (the scan used 0.2) it would be no finding." in shown
     assert "Without the +5.2 bits of structure it would be no finding." in shown
     assert f"Capped at watch by: {SCAFFOLD}. It is known. Without it, it would be at review." in shown
-    assert "Without this reading (−2.8 bits) it would be" not in shown, "the hard rule holds it at watch either way"
+    assert "Without this explanation (−2.8 bits) it would be" not in shown, "the hard rule holds it at watch either way"
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
     assert "Of the candidates at least as sure as this one, about 1 in 30 are innocent" in shown
@@ -172,7 +168,7 @@ def test_a_benign_verdict_is_named_and_caps_what_would_be(out: Path) -> None:
     assert "would be at watch" not in shown, "it is"
 
 
-def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
+def test_an_best_explanation_that_decides_is_told(out: Path) -> None:
     reading = BenignExplanation(
         id="passed_on", name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", bits=-3.0
     )
@@ -181,7 +177,7 @@ def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
     (change,) = (c for c in campaign_of(out, FIRST).changes if c.kind == "benign")
     assert change.tier == "review"
     assert change.sentence == (
-        f"Without this reading (−3.0 bits) it would be at review: {VIRAL}. 80% are copies."
+        f"Without this explanation (−3.0 bits) it would be at review: {VIRAL}. 80% are copies."
     )  # fmt: skip
 
 
@@ -245,7 +241,7 @@ def test_an_older_folder_says_what_is_missing(old: Path) -> None:
     second = campaign_of(old, SECOND)
     assert not [c for c in second.changes if c.kind in ("family", "rate")]
     assert [c.name for c in second.changes if c.kind == "field"] == ["org"]
-    assert second.apart == {f"membership below {shipped().cut:g}": 1}
+    assert second.apart == {f"membership below {shipped_member_model().cut:g}": 1}
     assert second.recommended == 2
     plain = json.loads(explanation_json(second))
     assert (plain["families"][0]["bits"], plain["probability"], plain["ledger"]) == (None, None, [])
@@ -478,7 +474,7 @@ def test_fields_to_come_do_not_matter_and_optional_ones_may_lack() -> None:
 
 def test_it_starts_without_a_model() -> None:
     code = (
-        "import sys, harvestdetect.explain, harvestdetect.judge.candidates\n"
+        "import sys, harvestdetect.explain, harvestdetect.judge.candidate_file\n"
         "heavy = {'torch', 'scipy', 'sklearn', 'faiss', 'networkx', 'sentence_transformers'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -510,7 +506,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
     for judgement, held in zip(judge(ledgers, fits, ledger=ledger, fdr=0.2), fits, strict=True):
         candidate = make_candidate(
             tier=judgement.tier, uncapped=judgement.uncapped, score=judgement.score, evidence=(),
-            probability=judgement.probability, benign_explanations=held, families=judgement.standings,
+            probability=judgement.probability, benign_explanations=held, family_results=judgement.family_results,
             steps=steps(judgement),
         )  # fmt: skip
         if all(abs(rate - 0.2) > 1e-3 for rate in judgement.reach.values()):
@@ -524,7 +520,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
 def test_a_family_that_is_left_out_carries_no_weight() -> None:
     candidate = make_candidate(
         score=8.0,
-        families=(
+        family_results=(
             FamilyResult(family="structure", bits=1.5, stands=True),
             FamilyResult(family="time", bits=1.2, stands=True),
         ),
@@ -536,3 +532,11 @@ def test_a_family_that_is_left_out_carries_no_weight() -> None:
 def test_help_names_what_it_reads() -> None:
     shown = re.sub(r"\s+", " ", CliRunner().invoke(cli, ["explain", "--help"]).stdout)
     assert "reads only the files of the scan" in shown
+
+
+def test_a_measure_without_a_value_says_what_it_needs(out: Path) -> None:
+    shown = " ".join(text(out, SECOND).split())
+    taken = {m.id for family in campaign_of(out, SECOND).families for m in family.measures}
+    for measure in MEASURES:
+        lacks = measure.take is not None and not measure.closer_look and measure.id not in taken
+        assert (f"{measure.label}: no value; it needs {measure.min_data}" in shown) == lacks

@@ -47,7 +47,8 @@ from harvestdetect.judge.calibration import (
 from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
 from harvestdetect.judge.ledger import EFFECT, Ledger
 from harvestdetect.judge.measure import judgements_of
-from harvestdetect.judge.verdict import Scale
+from harvestdetect.judge.members_file import shipped_member_model
+from harvestdetect.judge.resolve import Scale
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.util.files import file_digest
@@ -120,7 +121,7 @@ def fitted(
 
 def tiers(candidates: Sequence[Any], calibration: Calibration | None = None) -> list[Tier | None]:
     """The tiers of the candidates of a scan, with or without a calibration."""
-    scale = Scale(fdr=0.2, ledger=LEDGER, calibration=calibration)
+    scale = Scale(fdr=0.2, ledger=LEDGER, members=shipped_member_model(), calibration=calibration)
     return [judgement.tier for judgement in scale.judge(candidates)]
 
 
@@ -161,7 +162,7 @@ def test_a_calibration_raises_no_probability(candidates: list[Any], benign: list
 
 def test_one_without_candidates_changes_nothing() -> None:
     candidates = [weighed(even_load=1e-5, flat_day=0.1), weighed(rigid_wording=STRANGE)]
-    scales = [Scale(fdr=0.2, ledger=LEDGER, calibration=c) for c in (None, fitted([]))]
+    scales = [Scale(fdr=0.2, ledger=LEDGER, members=shipped_member_model(), calibration=c) for c in (None, fitted([]))]
     assert scales[0].judge(candidates) == scales[1].judge(candidates)  # type: ignore[arg-type]
 
 

@@ -23,18 +23,15 @@ from harvestdetect.data import (
 )
 from harvestdetect.explain import campaign as of_campaigns
 from harvestdetect.judge import candidates
+from harvestdetect.judge.candidate_file import TEMPLATE_EXCERPT, account_digest, excerpt_of, seen_accounts
 from harvestdetect.judge.candidates import (
     CLOSE,
     MOST_NEAR,
     MOST_OUTSIDE,
-    TEMPLATE_EXCERPT,
     LinkRules,
-    account_digest,
-    excerpt_of,
     missing_fields,
     near_candidates,
     outside_accounts,
-    seen_accounts,
 )
 from harvestdetect.util.amounts import GROUP, SMALL_PART
 

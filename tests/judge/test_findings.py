@@ -44,7 +44,8 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS
-from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.candidates import candidates_of
+from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, prompt_table
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import Memberships
@@ -349,7 +350,7 @@ class Case:
                 evidence("rigid_wording", "text", 0.2),
                 targets=("coding",),
             ),
-            Sent(prompts=prompts, volume=volume, templates=TEMPLATES),
+            FindingInputs(prompts=prompts, volume=volume, templates=TEMPLATES),
             campaign_id="c-1",
             changes=("It would be urgent.",),
             memberships=memberships(),
@@ -501,8 +502,8 @@ def test_candidates_with_a_rigid_template_each_are_held_to_the_cut_between_two(
     vectors = np.eye(60, dtype=np.float32)
     found = candidates_of(
         [case.campaign, lone], [judgement] * 2, [measured()] * 2, ["c-1", "c-2"],
-        Sent(prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES), vectors=vectors,
-        rigid=[c in rigid for c in range(6)], link_log_p=-10.0,
+        FindingInputs(prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
+        vectors=vectors, rigid=[c in rigid for c in range(6)], link_log_p=-10.0,
     )  # fmt: skip
     assert [n.log_p_cut for c in found for n in c.neighbors] == [-10.0 * relief] * 2
 
@@ -581,7 +582,7 @@ def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
                 q_value=0.0,
                 families=("structure", "time", "infrastructure"),
             ),
-            measured(*held), Sent(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
+            measured(*held), FindingInputs(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
             campaign_id="c-1", changes=(), memberships=memberships(),
         ).summary.partition("; ")[2]  # fmt: skip
 

@@ -20,18 +20,10 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.account_data import account_data_of
 from harvestdetect.evidence.account_readings import ACCOUNT_READINGS, account_readings
-from harvestdetect.judge.members import (
-    MOST_BITS,
-    Curve,
-    MemberModel,
-    Memberships,
-    mixture,
-    model_digest,
-    model_of,
-    shipped,
-    with_members,
-)
-from harvestdetect.judge.verdict import Judged
+from harvestdetect.judge.member_model import MOST_BITS, MemberCurve, MemberModel, mixture
+from harvestdetect.judge.members import Memberships, with_members
+from harvestdetect.judge.members_file import model_digest, model_of, shipped_member_model
+from harvestdetect.judge.resolve import Judged
 from tests.evidence.two_populations import Parts, two_populations
 
 TEXT = files("harvestdetect.judge").joinpath("members.json").read_text(encoding="utf-8")
@@ -47,7 +39,7 @@ def changed(**values: Any) -> str:
 
 
 def test_the_shipped_file_holds_a_curve_for_each_reading_and_a_promise() -> None:
-    model, table = shipped(), json.loads(TEXT)
+    model, table = shipped_member_model(), json.loads(TEXT)
     assert [curve.id for curve in model.curves] == [reading.id for reading in ACCOUNT_READINGS]
     assert len({reading.id for reading in ACCOUNT_READINGS}) == len(ACCOUNT_READINGS)
     assert MIN_MEMBERSHIP <= model.cut < 1
@@ -107,7 +99,7 @@ def test_a_curve_that_is_none_is_refused(column: str, value: Any, why: str) -> N
 
 
 def test_a_curve_is_linear_between_its_points_and_constant_beyond() -> None:
-    curve = Curve(id="x", weight=2.0, at=np.array([0.0, 2.0]), bits=np.array([-1.0, 1.0]))
+    curve = MemberCurve(id="x", weight=2.0, at=np.array([0.0, 2.0]), bits=np.array([-1.0, 1.0]))
     found = curve.of(np.array([-9.0, 0.0, 1.5, 2.0, 9.0, np.nan]))
     assert found.tolist() == [-2.0, -2.0, 1.0, 2.0, 2.0, 0.0]
 
@@ -159,7 +151,9 @@ def parted(parts: Parts, *, tier: str | None = "review", min_accounts: int = 10)
     judged: Any = Judged(
         campaigns=[parts.campaign], measured=[], judgements=[SimpleNamespace(tier=tier)]  # type: ignore[list-item]
     )  # fmt: skip
-    return with_members(judged, account_data_of(parts.scan, parts.kin), min_accounts=min_accounts)
+    return with_members(
+        judged, account_data_of(parts.scan, parts.kin), shipped_member_model(), min_accounts=min_accounts
+    )
 
 
 def test_accounts_with_data_of_their_own_leave_a_finding(parts: Parts) -> None:
@@ -204,7 +198,10 @@ def test_a_finding_whose_accounts_are_all_alike_keeps_them(parts: Parts) -> None
 def test_the_model_of_no_knowledge_tells_nobody_apart(parts: Parts) -> None:
     data = account_data_of(parts.scan, Kin())
     flat = MemberModel(
-        curves=tuple(replace(curve, weight=0.0) for curve in shipped().curves), offset=0.0, prior=(9.0, 1.0), cut=0.9
+        curves=tuple(replace(curve, weight=0.0) for curve in shipped_member_model().curves),
+        offset=0.0,
+        prior=(9.0, 1.0),
+        cut=0.9,
     )
     readings = account_readings(parts.campaign, np.ones(len(parts.campaign.accounts)), data)
     found = flat.posterior(flat.bits(readings))
@@ -228,4 +225,6 @@ def test_a_scan_without_times_and_fields_has_memberships(parts: Parts) -> None:
 
 def test_the_guide_names_the_cut_of_the_file() -> None:
     guide = Path(__file__).resolve().parents[2] / "docs" / "usage.md"
-    assert f"`recommended` if its membership is at least {shipped().cut:g} and" in guide.read_text(encoding="utf-8")
+    assert f"`recommended` if its membership is at least {shipped_member_model().cut:g} and" in guide.read_text(
+        encoding="utf-8"
+    )

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_a_candidate_without_a_row_is_no_finding_whatever_the_prior() -> None:
     for total in (-5.0, 0.0, 30.0):
         (found,) = judge([Posted(rows={}, total=total, probability=0.5)], [()], ledger=LEDGER, fdr=1.0)
         assert found.tier is None
-        assert (found.families, found.standings) == ((), ())
+        assert (found.families, found.family_results) == ((), ())
         assert steps(found) == (RateStep(fdr=0.0, tier=None),)
         assert changes(found, fdr=FDR) == ()
 
@@ -174,7 +175,7 @@ def test_other_candidates_change_no_tier_once_the_bits_are_given() -> None:
 def test_a_judgement_names_the_families_that_carry_weight_strongest_first() -> None:
     found = judged({"structure": 2.0, "time": 5.0, "text": 3.0, "infrastructure": CARRIES * 0.9})[0]
     assert found.families == ("time", "text", "structure")
-    assert [(s.family, s.bits, s.stands) for s in found.standings] == [
+    assert [(s.family, s.bits, s.stands) for s in found.family_results] == [
         ("text", 3.0, True), ("structure", 2.0, True), ("time", 5.0, True), ("infrastructure", 0.9, False),
     ]  # fmt: skip
     assert found.score == pytest.approx(10.9)
@@ -273,7 +274,7 @@ def test_the_tier_at_another_cut_is_that_of_judging_again(candidates: Any, fdr: 
         assert tier_at(here, fdr) == there.tier
         assert here.reach == there.reach
         if families and not cap:
-            assert tier_of(posted(families).total, here.standings, fdr=fdr) == there.tier
+            assert tier_of(posted(families).total, here.family_results, fdr=fdr) == there.tier
 
 
 @given(CANDIDATES)
@@ -353,3 +354,9 @@ def test_the_tier_of_a_held_out_innocent() -> None:
     reach = (0.5, 0.05, 0.01)
     assert [tier_of_reach(reach, fdr) for fdr in (0.005, 0.01, 0.05, 0.5)] == [None, "watch", "review", "urgent"]
     assert tier_of_reach((math.inf, math.inf, math.inf), 1.0) is None
+
+
+def test_the_guide_names_the_neighbouring_rates() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "usage.md").read_text(encoding="utf-8")
+    *most, last = (f"{times:g}" for times in NEIGHBOURS)
+    assert f"at {', '.join(most)} and {last} times the false-discovery rate of the scan" in guide

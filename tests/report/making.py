@@ -221,7 +221,7 @@ def make_candidate(**changes: Any) -> Candidate:
         "prompts": 40,
         "capped_by": (HOSTILE,),
         "excerpt": HOSTILE,
-        "families": (family,),
+        "family_results": (family,),
         "evidence": make_finding().evidence,
         "benign_explanations": make_finding().benign_explanations,
         "members": (other,),

@@ -24,7 +24,7 @@ from harvestdetect.data import (
     Way,
 )
 from harvestdetect.errors import InputError, OutputError
-from harvestdetect.judge.candidates import candidate_from_dict
+from harvestdetect.judge.candidate_file import candidate_from_dict
 from harvestdetect.util.escape import INVISIBLE, csv_text
 from tests.report.making import (
     HOSTILE,

@@ -15,7 +15,7 @@ from harvestdetect.data import PROMPT_COLUMNS, BenignExplanation, Detection, Fin
 from harvestdetect.errors import InputError
 from harvestdetect.report.format import by_priority, day
 from harvestdetect.report.next_steps import next_steps
-from harvestdetect.report.opening import NO_READING, opening
+from harvestdetect.report.opening import NO_EXPLANATION, opening
 from harvestdetect.util.escape import INVISIBLE
 from tests.report.browser import BROWSER, printed_pages
 from tests.report.making import HOSTILE, T0, make_detection, make_finding, make_member, make_template
@@ -92,11 +92,11 @@ def test_findings_at_watch_are_folded_by_the_innocent_explanation_that_fits_best
             watch(5, product, cap),
         )
     )  # fmt: skip
-    assert [(group.reading, [row.number for row in group.rows]) for group in first.groups] == [
+    assert [(group.explanation, [row.number for row in group.rows]) for group in first.groups] == [
         ("a product", [2, 4]),
         ("a class", [3]),
         ("a known scaffold", [6]),
-        (NO_READING, [5]),
+        (NO_EXPLANATION, [5]),
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_finding_reads_from_what_it_asks_to_what_to_do() -> None:
     parts = [
         *("<h2", "Reasoning: “Explain it”", "23 accounts sent it.", "It asks for", "What was sent: 2 templates"),
         *("Who, and since when", "Shared infrastructure", "Accounts: 22 recommended", "Why: what speaks"),
-        *("Before any evidence", "each compared with chance", "Innocent explanations", "What to do"),
+        *("Before any evidence", "each compared with chance", "Benign explanations", "What to do"),
         *("harvestdetect explain", "What would change this"),
     ]
     assert [html.index(part) for part in parts] == sorted(html.index(part) for part in parts)
@@ -238,7 +238,7 @@ def crowded() -> Detection:
         )
         for i in range(12)
     ]  # fmt: skip
-    weak = [watch(i, fitting(f"{'a very long innocent explanation ' * 4}{i % 7}", -1.0)) for i in range(30)]
+    weak = [watch(i, fitting(f"{'a very long benign explanation ' * 4}{i % 7}", -1.0)) for i in range(30)]
     counts = {"prompts": 5_000_000_000, "accounts": 70_000_000, "rejects": 9, "missing_files": 3}
     return make_detection(*strong, *weak, warnings=("One account sent everything.",) * 9, counts=counts)
 

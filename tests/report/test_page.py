@@ -27,6 +27,7 @@ from harvestdetect.data import (
     Way,
 )
 from harvestdetect.evidence.legacy import MEASURE_IDS
+from harvestdetect.judge.members_file import shipped_member_model
 from harvestdetect.report import svg
 from harvestdetect.report.format import found_because
 from harvestdetect.report.ledger import found_line
@@ -402,7 +403,7 @@ def test_explanations_that_fit_stand_open_and_the_others_are_folded_away() -> No
     assert "a text that people pass on (−1.2 bits): 40% copies." in words_of(make_detection(make_finding()))
     assert "a text that people pass on" not in fold
     none = words_of(make_detection(make_finding(benign_explanations=())))
-    assert "Innocent explanations None was tested." in none
+    assert "Benign explanations None was tested." in none
 
 
 def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:
@@ -459,6 +460,12 @@ def test_a_browser_runs_nothing_of_the_page(tmp_path: Path, detection: Detection
         t: n for t, n in before.tags.items() if t not in added
     }
     assert "<title>harvestdetect: 2 suspected campaigns" in drawn
+
+
+def test_the_page_names_the_membership_that_the_scan_wanted(detection: Detection) -> None:
+    own = dataclasses.replace(detection, ledger={**detection.ledger, "recommended_from": 0.789})
+    assert "below 0.789 are listed apart" in words_of(own)
+    assert f"below {shipped_member_model().cut:g} are listed apart" in words_of(detection)
 
 
 def test_another_program_can_draw_the_section_of_one_finding(detection: Detection) -> None:

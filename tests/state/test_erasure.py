@@ -22,7 +22,7 @@ from harvestdetect import Settings
 from harvestdetect.alerts import load_channels
 from harvestdetect.cli.main import main
 from harvestdetect.errors import ErasureError
-from harvestdetect.judge.candidates import account_digest
+from harvestdetect.judge.candidate_file import account_digest
 from harvestdetect.report import write_outputs
 from harvestdetect.state import erase, open_state
 from harvestdetect.state.templates import kept_share

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from harvestdetect.alerts import Channel, Condition, Outbox, RunInfo, load_channels, send_conditions
 from harvestdetect.alerts.destinations import send
 from harvestdetect.alerts.notices import condition_record, trial_record
-from harvestdetect.alerts.values import CONDITIONS, PagerDuty, Slack, Syslog, Webhook
+from harvestdetect.alerts.values import ConditionName, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.errors import LockedError, SettingsError, StateError
 from harvestdetect.state.operations_alerts import failure, is_failure, missing_files, send_failure
 from harvestdetect.state.store import DATABASE
@@ -256,7 +256,7 @@ def test_nothing_hostile_acts_in_a_notice(receiver: Receiver, text: str) -> None
 
 def test_every_condition_has_its_words(receiver: Receiver) -> None:
     titles = set()
-    for name in CONDITIONS:
+    for name in get_args(ConditionName):
         for standing in (True, False):
             told = condition_record(
                 Condition(name=name, standing=standing, summary="x"),

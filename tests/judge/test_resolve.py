@@ -11,7 +11,7 @@ import pytest
 
 from harvestdetect.data import Campaign, Evidence, Tier, Way
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.verdict import _by_strongest_part, _come_late, _divide
+from harvestdetect.judge.resolve import _by_strongest_part, _come_late, _divide
 
 EACH = 3
 """Prompts of every account."""

@@ -28,6 +28,7 @@ from harvestdetect.evidence.joining import Common, common_infrastructure, joinin
 from harvestdetect.judge.calibration import Calibration
 from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
+from harvestdetect.judge.member_model import MemberModel
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 from harvestdetect.util.amounts import EXCEPTIONAL, MOST, NEARLY_ALL
@@ -43,10 +44,12 @@ FAR: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How candidates are judged: by which ledger, against which known innocents, and at which rate."""
+    """How candidates are judged: by which models, against which known innocents, and at which rate."""
 
     fdr: float
     ledger: Ledger
+    members: MemberModel
+    """Decides who is a member of a finding, and parts candidates that hold two populations."""
     calibration: Calibration | None = None
 
     def judge(self, measured: Sequence[MeasuredCandidate]) -> list[Judgement]:
@@ -386,7 +389,7 @@ def _subtract(
     A piece of a candidate comes after the whole if its tier is no higher: a group of accounts that is another
     population was parted from the candidate before. A candidate that only infrastructure gave may hold several
     campaigns of one operator, so it comes after its pieces if these say more and have most of its accounts. A chain of
-    few stages comes after its pieces if most of its accounts are found without it, even at a lower tier.
+    few generations comes after its pieces if most of its accounts are found without it, even at a lower tier.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
