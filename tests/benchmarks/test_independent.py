@@ -1,0 +1,242 @@
+"""The independent worlds at toy size: how they are laid, the halves, the scores, and the command."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.independent.command import main
+from benchmarks.independent.laying import DESIGNS, HARD, lay
+from benchmarks.independent.library import data_missing, long_texts, read_library
+from benchmarks.independent.scores import BACKGROUND, score, tables
+from benchmarks.independent.toy import toy_library
+from benchmarks.planting import PlantedDump, write
+from benchmarks.world_sources import COMMON
+from harvestdetect.simulate.evaluate import Planted, read_truth
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("HARVESTDETECT_DATA", ROOT.parent / "shared" / "data"))
+ROWS = 2_500
+SESSIONS = ("a_multiturn", "c_multiturn_zh")
+"""Campaigns with sessions, whose later turns are the same in all of them."""
+
+
+def toy(name: str, *, seed: int = 3, rows: int = ROWS) -> PlantedDump:
+    return lay(DESIGNS[name], half="tuning", seed=seed, rows=rows, data=None)
+
+
+@pytest.fixture(scope="module", params=list(DESIGNS))
+def laid(request: pytest.FixtureRequest) -> tuple[str, PlantedDump]:
+    return request.param, toy(request.param)
+
+
+def test_a_dump_has_every_group_of_its_design(laid: tuple[str, PlantedDump]) -> None:
+    name, dump = laid
+    design = DESIGNS[name]
+    wanted = {c.name: "campaign" for c in design.campaigns} | {g.name: "look-alike" for g in design.innocents}
+    assert {row["name"]: row["kind"] for row in dump.truth} == wanted
+    sent = Counter(row["account"] for row in dump.rows)
+    members = {account for row in dump.truth for account in row["accounts"]}
+    assert members <= set(sent)
+    assert len(set(sent) - members) > 50, "there are accounts of nobody"
+    times = [row["timestamp"] for row in dump.rows]
+    assert times == sorted(times)
+    assert times[0] >= design.log.start
+    fields = {"a": {"ip", "asn", "user_agent", "signup_date"}, "b": {"payment", "ip", "signup_date"}}
+    assert {key for row in dump.rows for key in row} == {"account", "timestamp", "prompt"} | fields.get(name, set())
+
+
+def test_the_designs_are_those_of_their_author() -> None:
+    assert sum(len(design.campaigns) for design in DESIGNS.values()) == 58
+    assert sum(len(design.innocents) for design in DESIGNS.values()) == 55
+    assert len(HARD) == 10
+    for design in DESIGNS.values():
+        assert all((group.share is None) != (group.timed is None) for group in design.innocents)
+
+
+def test_no_account_of_a_campaign_is_innocent(laid: tuple[str, PlantedDump]) -> None:
+    _, dump = laid
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in dump.truth:
+        for account in row["accounts"]:
+            groups[account].append(row["name"])
+    kinds = {row["name"]: row["kind"] for row in dump.truth}
+    shared = {tuple(names) for names in groups.values() if len(names) > 1}
+    assert all(kinds[name] == "campaign" for names in shared for name in names)
+    assert shared <= {("b_wordskills", "b_conf_shared")}
+
+
+def test_a_seed_gives_the_same_bytes(laid: tuple[str, PlantedDump], tmp_path: Path) -> None:
+    name, dump = laid
+    first, again, other = (
+        write(one, tmp_path / str(i)).read_bytes() for i, one in enumerate((dump, toy(name), toy(name, seed=4)))
+    )
+    # the header of a compressed file has its time
+    assert gzip.decompress(first) == gzip.decompress(again)
+    assert gzip.decompress(first) != gzip.decompress(other)
+    truth = [(tmp_path / str(i) / "truth.jsonl").read_bytes() for i in range(3)]
+    assert truth[0] == truth[1]
+    assert truth[0] != truth[2]
+    assert len(read_truth(tmp_path / "0")) == len(dump.truth)
+
+
+def test_a_campaign_divides_its_list(laid: tuple[str, PlantedDump]) -> None:
+    _, dump = laid
+    prompts: dict[str, set[str]] = defaultdict(set)
+    for row in dump.rows:
+        prompts[row["account"]].add(row["prompt"])
+    for row in dump.truth:
+        if row["kind"] != "campaign" or row["name"] in SESSIONS:
+            continue
+        senders = Counter(text for account in row["accounts"] for text in prompts[account] if len(text) >= COMMON)
+        several = sum(count > 1 for count in senders.values())
+        assert several <= 0.15 * len(senders), f"{row['name']}: {several} of {len(senders)} prompts have two senders"
+        if row["share"] == 1 and row["name"] != "b_wordskills":
+            assert len(senders) >= 0.85 * row["prompts"]
+
+
+def test_a_session_begins_with_a_dealt_item() -> None:
+    for name, turns in (("a", 3), ("c", 4)):
+        dump = toy(name)
+        row = next(row for row in dump.truth if row["name"] in SESSIONS)
+        own = set(row["accounts"])
+        senders: dict[str, set[str]] = defaultdict(set)
+        for sent in dump.rows:
+            if sent["account"] in own:
+                senders[sent["prompt"]].add(sent["account"])
+        alone = sum(len(accounts) == 1 for accounts in senders.values())
+        assert alone >= 0.8 * row["prompts"] / turns
+
+
+def test_sizes_vary_with_the_seed() -> None:
+    counts = [{r["name"]: len(r["accounts"]) for r in toy("c", seed=seed, rows=5_000).truth} for seed in range(3)]
+    assert counts[0] != counts[1] != counts[2]
+    wanted = DESIGNS["c"].campaigns[1].pools[0].accounts * 5_000 / 40_000
+    for own in counts:
+        assert 0.69 * wanted <= own["c_bare_strategyqa"] <= 1.31 * wanted
+
+
+def test_the_halves_of_the_grammar_share_no_text() -> None:
+    tuning, reporting = (long_texts(toy_library(half)) for half in ("tuning", "reporting"))
+    shared = tuning & reporting
+    assert len(tuning) > 2_000
+    assert not [text for text in shared if "No. " in text]
+    assert len(shared) < 200, "templates that are written into the code"
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(bool(data_missing(DATA)), reason=f"{DATA} lacks the public texts")
+def test_no_public_text_is_in_both_halves() -> None:
+    halves = {half: read_library(DATA, half) for half in ("tuning", "reporting")}
+    tuning, reporting = (long_texts(found) for found in halves.values())
+    assert len(tuning) > 30_000
+    assert len(reporting) > 30_000
+    assert not tuning & reporting
+    for found in halves.values():
+        assert any(default.retrieves for default in found.defaults)
+        assert any(default.grades for default in found.defaults)
+        assert found.harnesses
+        assert len(found.rhythms.weeks) > 5
+        assert len(found.rhythms.pauses) > 100
+        assert len(found.names("bench")) == 20
+
+
+# ---------------------------------------------------------------- scores
+
+
+def _accounts(name: str, count: int) -> list[str]:
+    return [f"{name}{i}" for i in range(count)]
+
+
+PLANTED = [
+    Planted(name="one", kind="campaign", what="", accounts=frozenset(_accounts("a", 40))),
+    Planted(name="two", kind="campaign", what="", accounts=frozenset(_accounts("b", 20))),
+    Planted(name="class", kind="look-alike", what="", accounts=frozenset(_accounts("c", 30))),
+]
+ABOUT = [
+    {"name": "one", "hard": False, "prompts": 400, "share": 0.8},
+    {"name": "two", "hard": True, "prompts": 20, "share": 1.0},
+]
+
+
+def _scan(*findings: tuple[str, list[str]]) -> dict[str, Any]:
+    return {
+        "findings": [
+            {"campaign_id": f"c{i}", "tier": tier, "score": 1.0, "accounts": own, "recommended": own}
+            for i, (tier, own) in enumerate(findings)
+        ],
+        "seconds": 2.0,
+        "peak_memory_mb": 100.0,
+    }
+
+
+def test_scores_say_what_was_found_and_who_is_behind_false_findings() -> None:
+    scanned = _scan(
+        ("urgent", [*_accounts("a", 30), *_accounts("x", 10)]),
+        ("review", [*_accounts("c", 9), *_accounts("b", 3)]),
+        ("watch", _accounts("x", 12)),
+    )
+    result = score(scanned, PLANTED, ABOUT, design="a", seed=0, rows=50_000)
+    one, two = result["campaigns"]
+    assert (one["found"], one["tier"], one["coverage"], one["prompts"]) == (True, "urgent", 0.75, 10)
+    assert (two["found"], two["tier"], two["coverage"], two["hard"]) == (False, "review", 0.15, True)
+    assert [(row["tier"], row["group"], row["own"]) for row in result["false"]] == [
+        ("review", "class", 9),
+        ("watch", BACKGROUND, 12),
+    ]
+    assert result["account_recall"] == pytest.approx(33 / 60)
+    assert result["account_precision"] == pytest.approx(33 / 52)
+    text = tables([result, result | {"design": "b", "false": []}])
+    assert "| a | 1 | 50,000 | 1 of 1 | 0 of 1 | 0.55 | 0.63 | 0 | 1 | 1 | 2.0 |" in text
+    assert "| **all** | 1 | 50,000 | 2 of 2 | 0 of 2 |" in text
+    assert "| two (hard) | 20 | 1.0 | 1.00 | 0 of 2 | review, review | 0.15 |" in text
+    assert "| a | class | 0 | 1 | 0 |" in text
+    assert f"| a | {BACKGROUND} | 0 | 0 | 1 |" in text
+    assert "No finding is false." in tables([result | {"false": []}])
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.usefixtures("loaded_once")
+def test_the_command(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+    page, results = tmp_path / "page.md", tmp_path / "results.json"
+    page.write_text("<!-- independent -->\n<!-- /independent -->\n", encoding="utf-8")
+    given = ["--designs", "c", "--rows", "1500", "--work", str(tmp_path), "--docs", str(page), "--json", str(results)]
+    assert main(given) == 0
+    printed = capsys.readouterr().out
+    assert "| c_bare_strategyqa (hard) |" in printed
+    written = page.read_text(encoding="utf-8")
+    assert "| c_bare_strategyqa (hard) |" in written
+    assert "`python -m benchmarks.independent --designs c --half tuning --seeds 1" in written
+    (row,) = json.loads(results.read_text(encoding="utf-8"))
+    assert (row["design"], row["seed"]) == ("c", 0)
+    assert len(row["campaigns"]) == len(DESIGNS["c"].campaigns)
+    assert row["peak_memory_mb"] > 0
+
+
+def test_wrong_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, told in (
+        (["--designs", "e"], "--designs knows a, b, c, d, got 'e'"),
+        (["--data", str(tmp_path)], "lacks"),
+        (["--lay-only"], "--lay-only needs --work"),
+        (["--checkout", str(tmp_path)], "--checkout must be a folder with the package"),
+    ):
+        with pytest.raises(SystemExit):
+            main(given)
+        assert told in capsys.readouterr().err
+
+
+def test_dumps_without_a_scan(tmp_path: Path) -> None:
+    assert main(["--designs", "d", "--rows", "1200", "--work", str(tmp_path), "--lay-only"]) == 0
+    assert (tmp_path / "d-tuning-0" / "prompts.jsonl.gz").is_file()
+    assert len(read_truth(tmp_path / "d-tuning-0")) == len(DESIGNS["d"].campaigns) + len(DESIGNS["d"].innocents)
