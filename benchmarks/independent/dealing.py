@@ -27,8 +27,8 @@ from benchmarks.independent.wordings import (
 
 __all__ = [
     *("asked_in_languages", "bare", "choices_in_languages"),
-    *("behind_graders", "behind_retrieval", "claim", "combined", "confidence_probe", "each", "graded"),
-    *("grader_prompts", "hidden_reasoning", "in_disguise", "judge_prompts", "one_wording", "on_passages"),
+    *("behind_graders", "behind_retrieval", "claim", "confidence_probe", "each", "graded"),
+    *("hidden_reasoning", "in_disguise", "judge_prompts", "one_wording", "on_passages"),
     *("several_wordings", "terms", "with_reasoning", "with_rubric"),
 ]
 
@@ -101,12 +101,6 @@ def claim(text: str) -> str:
     return parts[1] if len(parts) > 2 else text
 
 
-def combined(*parts: tuple[Deal, int]) -> Deal:
-    """Units of several deals, in proportion to their weights."""
-    total = sum(weight for _, weight in parts)
-    return lambda scene, count: [u for deal, weight in parts for u in deal(scene, round(count * weight / total))]
-
-
 # ---------------------------------------------------------------- behind prompts that others send too
 
 
@@ -138,16 +132,11 @@ def behind_retrieval(*domains: str) -> Deal:
 
 def behind_graders(scene: Scene, count: int) -> list[Unit]:
     """Answers in default grading prompts of evaluation frameworks: what any team that evaluates a product sends."""
-    prompts = _chosen(scene, "graders", grader_prompts(scene), 3)
+    prompts = _chosen(scene, "graders", [d for d in scene.library.defaults if d.grades], 3)
     return [
         filled(scene, scene.rng.choice(prompts), lambda: "n/a", asked=asked, passage=answer[:900])
         for asked, answer in scene.answers(count)
     ]
-
-
-def grader_prompts(scene: Scene) -> list[Default]:
-    """The default grading prompts of the half."""
-    return [default for default in scene.library.defaults if default.grades]
 
 
 def graded(scene: Scene, count: int) -> list[Unit]:

@@ -112,23 +112,15 @@ def _appraisals(scene: Scene, count: int) -> list[Unit]:
 
 
 def _across(scene: Scene, count: int) -> list[Unit]:
-    """Questions in one language that are to be answered in another one; each pair with its question is dealt once."""
+    """Questions in one language that are to be answered in another one; each question is dealt once."""
     rng = scene.rng
-    cells = [
-        (one[first], second)
-        for one in scene.library.parallel
-        for first in sorted(one)
-        for second in sorted(one)
-        if first != second
-    ]
+    questions = [(one, name) for one in scene.library.parallel for name in sorted(one)]
     found: list[Unit] = []
-    # hardly any question twice, as long as there are others
-    for text, language in sorted(rng.sample(cells, min(3 * count, len(cells)))):
-        if not found or not str(found[-1]).partition(": ")[2].startswith(text):
-            start, request = scene.say("[[Q|Question|Frage|Pregunta]]: "), scene.say("[[answer|reply|respond]] in ")
-            found.append(f"{start}{text}\n{request}{LANGUAGES.get(language, language)}")
-    rng.shuffle(found)
-    return found[:count]
+    for one, name in rng.sample(questions, min(count, len(questions))):
+        other = LANGUAGES[rng.choice([language for language in sorted(one) if language != name])]
+        start, request = scene.say("[[Q|Question|Frage|Pregunta]]: "), scene.say("[[answer|reply|respond]] in ")
+        found.append(f"{start}{one[name]}\n{request}{other}")
+    return found
 
 
 CAMPAIGNS: Final = (
