@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 from benchmarks.independent.laying import DESIGNS, lay
 from benchmarks.independent.library import data_missing
@@ -22,7 +22,7 @@ from harvestdetect.simulate.evaluate import read_truth
 
 __all__ = ["SECTION", "main"]
 
-SECTION = "independent"
+SECTION: Final = "independent"
 """Name of the section of a page that the command replaces."""
 
 

@@ -2,6 +2,8 @@
 
 * A campaign is *found* if one finding at urgent or review has at least half of its accounts, of which the finding
   consists to at least half. The *coverage* of a campaign is the share of its accounts in any finding at these tiers.
+  Its *best finding* is the one of all tiers that overlaps most with it, and has at least
+  :data:`benchmarks.world_scores.PART` of its accounts.
 * A finding is *false* if fewer than half of its accounts are of campaigns. It is counted for the innocent group with
   most of its accounts, or for the background.
 * Campaigns that their author calls nearly undetectable are counted apart, as *hard*. Their accounts are among those of
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from benchmarks.world_scores import PART
 from harvestdetect.data import TIERS
 from harvestdetect.simulate.evaluate import GroupScore, Planted, ReportedFinding, evaluate
 
@@ -92,7 +95,7 @@ def _campaign(group: Planted, row: GroupScore, line: Mapping[str, Any], flagged:
         "prompts": line["prompts"] / len(group.accounts),
         "share": line["share"],
         "found": row.found,
-        "tier": row.tier,
+        "tier": row.tier if row.recall >= PART else None,
         "coverage": len(flagged & group.accounts) / len(group.accounts),
     }
 

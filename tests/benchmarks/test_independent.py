@@ -198,6 +198,8 @@ def test_scores_say_what_was_found_and_who_is_behind_false_findings() -> None:
     assert "| two (hard) | 20 | 1.0 | 1.00 | 0 of 2 | review, review | 0.15 |" in text
     assert "| a | class | 0 | 1 | 0 |" in text
     assert f"| a | {BACKGROUND} | 0 | 0 | 1 |" in text
+    little = score(_scan(("urgent", _accounts("a", 3))), PLANTED, ABOUT, design="a", seed=0, rows=50_000)
+    assert [row["tier"] for row in little["campaigns"]] == [None, None], "a finding with a few of the accounts"
     assert "No finding is false." in tables([result | {"false": []}])
 
 
