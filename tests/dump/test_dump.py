@@ -285,6 +285,13 @@ def test_created_at_is_the_accounts_unless_there_is_no_other_time(tmp_path: Path
     assert found["time"] == NO_TIME
 
 
+@pytest.mark.parametrize("name", ["signup", "signup_date", "Signup"])
+def test_a_sign_up_is_when_the_account_was_created(tmp_path: Path, name: str) -> None:
+    found = one(tmp_path, {"account": "a", "prompt": "hi", "timestamp": "2025-06-15", name: "2025-01-01"})
+    assert found["created_at"] == seconds("2025-01-01")
+    assert found["time"] == seconds("2025-06-15")
+
+
 @pytest.mark.parametrize("place", [0, 3, 99])
 @pytest.mark.parametrize(
     ("row", "odd"),

@@ -154,8 +154,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "email_domain": ("email_domain", "mail_domain"),
     "created_at": (
         *("account_created_at", "account_created", "account_creation_time", "user_created_at"),
-        *("account.created_at", "user.created_at", "signup_time", "signup_at", "signup_date", "signed_up_at"),
-        *("registered_at", "registration_time", "registration_date", "created_at"),
+        *("account.created_at", "user.created_at", "signup", "signup_time", "signup_at", "signup_date"),
+        *("signed_up_at", "registered_at", "registration_time", "registration_date", "created_at"),
     ),
     "model": (
         *(
