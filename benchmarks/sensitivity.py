@@ -47,8 +47,8 @@ Every number that can change a finding, with its unit and its meaning. A constan
 sensitivity: what changed on labelled dumps of the tuning part when it was half (½) and twice (×2) its value. "Findings"
 are those that are new, gone or at another tier; "scores only" means that the same accounts are found at the same tiers.
 Differences in recall and precision are sums over the dumps. Of a probability below 0.001 the logarithm is halved and
-doubled. To try constants of later scans, `{LEAST}` is three quarters of the texts that their dump has. The table is
-written by `python -m benchmarks.sensitivity`.
+doubled. For constants that matter only when a scan reuses an earlier one, the study lowers `{LEAST}` so that
+reuse starts. The table is written by `python -m benchmarks.sensitivity`.
 
 <!-- {SECTION} -->
 <!-- /{SECTION} -->
@@ -168,7 +168,8 @@ def _effect(trials: Sequence[Trial], move: str) -> str:
     dumps = sum(change.level == "findings" for _, change in both)
     if not dumps:
         return "scores only"
-    said = [f"{sum(change.findings for _, change in both)} findings on {dumps} of {len(both)} dumps"]
+    findings = sum(change.findings for _, change in both)
+    said = [f"{_counted(findings, 'finding')} on {dumps} of {_counted(len(both), 'dump')}"]
     for name, sign, attribute in (
         ("campaigns found", "+d", "campaigns_found"),
         ("account recall", "+.3f", "account_recall"),
@@ -187,6 +188,10 @@ def _effect(trials: Sequence[Trial], move: str) -> str:
         if float(format(total, sign)):
             said.append(f"{name} {format(total, sign)}".replace("-", "−"))
     return ", ".join(said)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _sensitivity(trials: Sequence[Trial]) -> str:

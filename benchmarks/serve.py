@@ -1,7 +1,7 @@
 """The page behind a large scan: how long each kind of page takes, the memory of the server, and many people at once.
 
     python -m benchmarks.serve --rows 1000000 --findings 500 --clients 20 --writers 2 --seconds 300 \\
-        [--docs docs/benchmarks.md]
+        [--docs docs/speed.md]
 
 The folders are laid by :mod:`benchmarks.serve_folder`. The server is the command ``harvestdetect serve`` in a process
 of its own, and the clients are threads of this one. First one client asks for each kind of page. Then all clients read,

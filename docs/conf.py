@@ -82,6 +82,7 @@ docs/api/index
 
 docs/alternatives
 docs/benchmarks
+docs/speed
 docs/scale
 docs/constants
 docs/promises

@@ -42,7 +42,7 @@ def counts(rows: int) -> Counts:
     [(100_000, 92_659, 0.793), (1_000_000, 860_000, 2.258), (10_000_000, 8_600_000, 9.305)],
 )
 def test_the_estimate_lies_between_measured_peaks_and_twice_as_much(rows: int, segments: int, peak: float) -> None:
-    """Peaks of docs/benchmarks.md, on two cores and with 24 GB, or 12 GB for ten million rows."""
+    """Peaks of docs/speed.md, on two cores and with 24 GB, or 12 GB for ten million rows."""
     settings = FAST.replace(memory_gb=12.0)
     held = Counts(prompts=rows, segments=segments, pairs=12 * rows // 5, value_bytes=20 * rows)
     assert peak < estimate_gb(held, settings) < 2 * peak
