@@ -99,7 +99,7 @@ def kept(source: Any) -> tuple[int, int]:
         (math.nan, NO_TIME),
         (pd.NaT, NO_TIME),
         (pd.NA, NO_TIME),
-        (np.datetime64("NaT"), NO_TIME),
+        (np.datetime64("NaT", "s"), NO_TIME),
         (decimal.Decimal("nan"), NO_TIME),
     ],
     ids=repr,
