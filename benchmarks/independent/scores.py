@@ -63,7 +63,7 @@ def score(
     ]
     scores = evaluate(found, planted)
     flagged = frozenset[str]().union(*(one.accounts for one in found if one.tier in COUNTED))
-    guilty = frozenset[str]().union(*(group.accounts for group in planted if group.kind == "campaign"))
+    campaign_accounts = frozenset[str]().union(*(group.accounts for group in planted if group.kind == "campaign"))
     lines = {line["name"]: line for line in about}
     campaigns = [
         _campaign(group, row, lines[group.name], flagged)
@@ -79,7 +79,9 @@ def score(
         "account_recall": scores.account_recall,
         "account_precision": scores.account_precision,
         "average_precision": scores.ranking_average_precision,
-        "false": [_false(one, planted) for one in found if 2 * len(one.accounts & guilty) < len(one.accounts)],
+        "false": [
+            _false(one, planted) for one in found if 2 * len(one.accounts & campaign_accounts) < len(one.accounts)
+        ],
         "seconds": scanned["seconds"],
         "peak_memory_mb": scanned["peak_memory_mb"],
     }
