@@ -415,7 +415,7 @@ INNOCENTS: Final = (
         infra=Infra(network="home", client="web", signup="new"),
     ),
     Innocent(
-        name="exam_season", what="students with past exams, of which some are popular, and chats of their own",
+        name="exam_season", what="students with past exams, some of them popular, and chats of their own",
         accounts=90, side=0.7,
         share=popular_list("bench/scibench", 120, 2, 8, skew=1.0, start="[[|help |solve |explain: |]]"),
         manner=Manner(clocks=("people",), first=20, last=30), infra=Infra(client="web"),

@@ -14,7 +14,7 @@ __all__ = ["Campaign", "Deal", "Design", "Innocent", "Pool", "Share", "Timed", "
 Deal: TypeAlias = Callable[[Scene, int], list[Unit]]
 """Makes about as many units as asked for; fewer where the texts of the half do not suffice."""
 Share: TypeAlias = Callable[[Scene, int], list[list[Unit]]]
-"""Makes what each of so many accounts sends; fewer accounts where there are not as many."""
+"""Makes what each account of a group sends, given the number of accounts; where the texts do not suffice, for fewer."""
 Timed: TypeAlias = Callable[[Scene, int], list[list[tuple[float, str]]]]
 """The same with the times of the prompts, in seconds from the start of the dump."""
 Wrap: TypeAlias = Callable[[Scene], Callable[[str], str]]

@@ -35,7 +35,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infra:
-    """From where the accounts of a group send, with what, since when, and how they pay."""
+    """Networks, clients, sign-ups and cards of the accounts of a group."""
 
     network: Literal["mix", "home", "hosting", "pool", "proxies", "vpn", "mobile", "office"] = "mix"
     """A *pool* is a number of neighbouring addresses at hosting providers. With *proxies*, each request comes from

@@ -40,7 +40,7 @@ MOBILE: Final = (21928, 22394, 55836, 4788, 3352)
 MIXTURE: Final[Mapping[str, float]] = {"home": 0.45, "hosting": 0.33, "vpn": 0.12, "mobile": 0.10}
 """Shares of the accounts of everybody."""
 BILLED: Final = 0.62
-"""Share of the accounts of which a log with cards says anything."""
+"""Share of the accounts for which a log with cards has any field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

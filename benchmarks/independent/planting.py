@@ -18,9 +18,9 @@ __all__ = ["Planted", "plant_campaign", "plant_innocent"]
 LEAST: Final = 5
 """Accounts of the smallest group of a small dump."""
 SIDES: Final = (0.0, 0.0, 0.1, 0.3, 0.5)
-"""Shares of the accounts of a campaign that send other prompts too, of which one is drawn."""
+"""Shares of the accounts of a campaign that send other prompts too. Each campaign draws one."""
 REPEATS: Final = (0.0, 0.0, 0.01, 0.03, 0.07)
-"""Shares of the units that a campaign sends twice, of which one is drawn."""
+"""Shares of the units that a campaign sends twice. Each campaign draws one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

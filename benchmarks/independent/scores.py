@@ -1,8 +1,8 @@
 """Scores of the scans of independent worlds, and their tables.
 
-* A campaign is *found* if one finding at urgent or review has at least half of its accounts, of which the finding
-  consists to at least half. The *coverage* of a campaign is the share of its accounts in any finding at these tiers.
-  Its *best finding* is the one of all tiers that overlaps most with it, and has at least
+* A campaign is *found* if one finding at urgent or review has at least half of its accounts, and at least half of the
+  accounts of the finding belong to it. The *coverage* of a campaign is the share of its accounts in any finding at
+  these tiers. Its *best finding* is the one of all tiers that overlaps most with it, and has at least
   :data:`benchmarks.world_scores.PART` of its accounts.
 * A finding is *false* if fewer than half of its accounts are of campaigns. It is counted for the innocent group with
   most of its accounts, or for the background.

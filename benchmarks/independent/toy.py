@@ -88,7 +88,7 @@ def toy_library(half: Half) -> Library:
 
 
 def _defaults() -> tuple[Default, ...]:
-    """Default prompts of invented frameworks, of which one retrieves and one grades."""
+    """Default prompts of invented frameworks: one retrieves and one grades."""
     found = []
     for i in range(6):
         text = f"[framework {i}] Use the passage to answer.\nPassage: {{context}}\nQuestion: {{question}}\nAnswer:"

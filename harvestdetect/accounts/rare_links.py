@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["PARTNERS", "Links", "rare_links"]
 
 PARTNERS: Final = 3.0
-"""Two accounts are linked if by chance an account has at most so many partners with which it shares values as rare.
-Chosen."""
+"""Two accounts are linked if chance gives an account at most this number of partners with which it shares values
+as rare. Chosen."""
 KINDS: Final[Mapping[str, str]] = {
     "ip": "network",
     "network": "network",

@@ -43,7 +43,7 @@ from harvestdetect.corpus.taking_out import sample_of, take_out
 from harvestdetect.corpus.turns import SENT, leave_out_resent
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
 from harvestdetect.engines.engine import Engine
-from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
+from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, run_starts, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
 
@@ -420,7 +420,7 @@ class CorpusBuilder:
         del count, mine
         volume = np.diff(prompts.start)
         order = np.argsort(digest, kind="stable")
-        start = np.flatnonzero(changes(digest[order]))
+        start = run_starts(digest[order])
         size = np.diff(np.append(start, len(order)))
         loose = np.add.reduceat(volume[of[order]], start) if len(start) else size
         maybe = loose >= self._min_senders

@@ -20,7 +20,7 @@ import numpy as np
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed, run_starts
 
 __all__ = ["Copies", "FileRows", "copies_of", "copy_sentences", "counted_once", "is_within", "row_keys", "rows_of"]
 
@@ -78,7 +78,7 @@ def row_keys(block: PreparedBlock) -> Words:
 def rows_of(keys: Sequence[Words]) -> FileRows:
     """The rows of a file from the keys of its blocks."""
     key = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
-    start = np.flatnonzero(changes(key))
+    start = run_starts(key)
     return FileRows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
 
 
@@ -105,7 +105,7 @@ def counted_once(files: Sequence[FileRows]) -> int:
     total = int(count[untimed].sum())
     key, count = key[~untimed], count[~untimed]
     order = np.argsort(key, kind="stable")
-    start = np.flatnonzero(changes(key[order]))
+    start = run_starts(key[order])
     return total + (int(np.maximum.reduceat(count[order], start).sum()) if len(start) else 0)
 
 
@@ -123,7 +123,7 @@ def copies_of(prompts: Prompts) -> Copies:
     line = np.where(untimed, prompts.line[tied], 0)
     order = np.lexsort((file, line, group))
     key = np.cumsum(changes(group[order], line[order])) - 1
-    start = np.flatnonzero(changes(key, file[order]))
+    start = run_starts(key, file[order])
     count = np.diff(np.append(start, len(order))).astype(np.int32)
     key, of, loose = key[start], file[order][start], untimed[order][start]
     holders = np.bincount(key)
@@ -131,7 +131,7 @@ def copies_of(prompts: Prompts) -> Copies:
     if not shared.any():
         return Copies()
     key, of, loose, count = key[shared], of[shared], loose[shared], count[shared]
-    first = np.flatnonzero(changes(key))
+    first = run_starts(key)
     more = np.add.reduceat(count, first) - np.maximum.reduceat(count, first)
     within = _within(key, of, count, np.bincount(prompts.file - prompts.file.min()), int(prompts.file.min()))
     copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
@@ -162,11 +162,11 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
         size: rows of each file.
         least: the number of the first file.
     """
-    border = np.append(np.flatnonzero(changes(key)), len(key))
+    border = np.append(run_starts(key), len(key))
     holders = np.diff(border)
     number = np.repeat(np.arange(len(holders)), holders)
     order = np.argsort(file, kind="stable")  # so the rows of each file are ascending
-    start = np.flatnonzero(changes(file[order]))
+    start = run_starts(file[order])
     rows_of_file = {
         int(file[part[0]]): FileRows(key=number[part], count=count[part]) for part in np.split(order, start[1:])
     }

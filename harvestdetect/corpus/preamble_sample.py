@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from harvestdetect.data import NO_TIME, SYSTEM
-from harvestdetect.util.arrays import AnyArray, Ints, Ints32, Words, changes, ranges
+from harvestdetect.util.arrays import AnyArray, Ints, Ints32, Words, changes, ranges, run_starts
 from harvestdetect.util.texts import TextFile, Texts
 
 __all__ = ["PartSample", "SampledTexts", "sampled"]
@@ -181,7 +181,7 @@ def _accounts(accounts: pa.Array) -> Ints:
 
 def _first_of_each(group: Ints, at_most: int, *columns: Ints) -> list[Ints]:
     """The first rows of each group of equal neighbours, at most ``at_most`` of each, of some columns."""
-    start = np.flatnonzero(changes(group))
+    start = run_starts(group)
     size = np.diff(np.append(start, len(group)))
     rows = ranges(start, np.minimum(size, at_most))
     return [column[rows] for column in columns]

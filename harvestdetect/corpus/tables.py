@@ -21,6 +21,7 @@ from harvestdetect.util.arrays import (
     packed_pairs,
     pairs,
     ranges,
+    run_starts,
 )
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile
@@ -133,5 +134,5 @@ def by_digest(digest: Words) -> tuple[Ints, Bools]:
 
 def runs_of_equal(value: AnyInts) -> Iterator[tuple[int, int]]:
     """Start and stop of each run of equal values."""
-    start = np.flatnonzero(changes(value))
+    start = run_starts(value)
     yield from zip(start.tolist(), [*start[1:].tolist(), len(value)], strict=True) if len(start) else ()

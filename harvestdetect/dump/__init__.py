@@ -1,6 +1,6 @@
 """Dumps to batches of prompts. A row that cannot be read is a reject, and is counted.
 
-Four packages, each of which imports only from those before it:
+Four packages. Each imports only from those before it:
 
 * :mod:`~harvestdetect.dump.storage` finds and opens files, archives, object stores and databases, decompresses them,
   and turns text into UTF-8.

@@ -135,7 +135,7 @@ class AccountPrompts:
     number: Ints
     """int64[m]: how many of them each account sent."""
     different: Ints
-    """int64[m]: how many different ones, of which :data:`MAX_REQUESTS_PER_ACCOUNT` count at most."""
+    """int64[m]: how many different ones, at most :data:`MAX_REQUESTS_PER_ACCOUNT` of them."""
     whose: Ints
     """int64[r], ascending: the sender of each different request that is read."""
     units: Floats32

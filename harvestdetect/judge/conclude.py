@@ -76,13 +76,13 @@ def conclude(
     rows = ranked(judgements)
     # What a person chose is not one of the groups among which false findings are to be expected.
     unchosen = [j for one, j in zip(campaigns, judgements, strict=True) if one.ways != ("seed",)]
-    sent = FindingInputs(prompts=prompts, volume=volume, templates=templates)
+    inputs = FindingInputs(prompts=prompts, volume=volume, templates=templates)
     findings = [
         finding_of(
             campaigns[i],
             judgements[i],
             judged.measured[i],
-            sent,
+            inputs,
             campaign_id=ids[i],
             changes=changes(judgements[i], fdr=settings.fdr),
             memberships=evidence,
@@ -92,7 +92,7 @@ def conclude(
     ]
     findings = _titled(findings, [campaigns[i] for i in rows], scan, tested=ledger.held_out_count)
     candidates = candidates_of(
-        campaigns, judgements, judged.measured, ids, sent, vectors=scan.vectors,
+        campaigns, judgements, judged.measured, ids, inputs, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
         memberships=memberships,
     )  # fmt: skip

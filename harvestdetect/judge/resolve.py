@@ -192,7 +192,7 @@ def _divide(
             best[whole] = min(_place(judgements[i]) for i in better)
     divided = {i: rest for i, rest in rests.items() if rest is not None}
     alone = dict(zip(divided, bench.measure(list(divided.values())), strict=True))
-    after = dict(zip(alone, bench.scale.judge([*alone.values(), *measured]), strict=False))
+    after = dict(zip(alone, bench.scale.judge([*alone.values(), *measured])[: len(alone)], strict=True))
     for i, one in after.items():
         if max(_place(one), _place(judgements[i])) <= min(best[i], TIERS.index("review")):
             del rests[i], divided[i]
