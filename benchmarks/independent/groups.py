@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from benchmarks.independent.kinds import Infra, Log, Manner, Unit
+from benchmarks.independent.kinds import Clock, Infra, Log, Manner, Unit
 from benchmarks.independent.scene import Scene
 
-__all__ = ["Campaign", "Deal", "Design", "Innocent", "Pool", "Share", "Timed", "Wrap"]
+__all__ = ["Campaign", "Cover", "Deal", "Design", "Hands", "Innocent", "Pool", "Share", "Timed", "Wrap"]
 
 Deal: TypeAlias = Callable[[Scene, int], list[Unit]]
 """Makes about as many units as asked for; fewer where the texts of the half do not suffice."""
@@ -19,6 +19,10 @@ Timed: TypeAlias = Callable[[Scene, int], list[list[tuple[float, str]]]]
 """The same with the times of the prompts, in seconds from the start of the dump."""
 Wrap: TypeAlias = Callable[[Scene], Callable[[str], str]]
 """Makes for one account what it puts around each of its prompts."""
+Hands: TypeAlias = Callable[[Scene, Sequence[Unit], int], list[list[Unit]]]
+"""Hands units to a number of accounts, each of which gets at least one."""
+Cover: TypeAlias = Callable[[Scene, int], list[str]]
+"""Makes as many other prompts of one account as asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Pool:
     prompts: int
     """Harvest units of all accounts together."""
     deal: Deal
+    hands: Hands | None = None
+    """How the units get to the accounts; None gives each unit to one account."""
     manner: Manner = field(default_factory=Manner)
     infra: Infra = field(default_factory=Infra)
 
@@ -44,6 +50,12 @@ class Campaign:
     """Shape of the gamma distribution of the prompts of an account; a large one makes accounts equal."""
     camouflage: float = 0.0
     """Harvest share of every account; 0 means that other prompts are sent by some accounts only."""
+    cover: Cover | None = None
+    """What the accounts send besides; None means what one person asks in a chat."""
+    cover_clock: Clock = "people"
+    """When they send it."""
+    ahead: float = 3.0
+    """Days by which the other prompts of an account without camouflage may begin before the harvest."""
     side: float | None = None
     """Share of the accounts with some prompts of another kind; None draws it."""
     repeats: float | None = None

@@ -11,6 +11,8 @@ from benchmarks.independent.design_a import DESIGN_A
 from benchmarks.independent.design_b import DESIGN_B
 from benchmarks.independent.design_c import DESIGN_C
 from benchmarks.independent.design_d import DESIGN_D
+from benchmarks.independent.design_e import DESIGN_E
+from benchmarks.independent.design_f import DESIGN_F
 from benchmarks.independent.groups import Design
 from benchmarks.independent.library import read_library
 from benchmarks.independent.metadata import iso
@@ -22,7 +24,7 @@ from benchmarks.real_texts import Half
 
 __all__ = ["DESIGNS", "HARD", "lay"]
 
-DESIGNS: Final[Mapping[str, Design]] = {d.name: d for d in (DESIGN_A, DESIGN_B, DESIGN_C, DESIGN_D)}
+DESIGNS: Final[Mapping[str, Design]] = {d.name: d for d in (DESIGN_A, DESIGN_B, DESIGN_C, DESIGN_D, DESIGN_E, DESIGN_F)}
 """The designs by name."""
 HARD: Final = frozenset(c.name for design in DESIGNS.values() for c in design.campaigns if c.hard)
 """Campaigns that their author calls nearly undetectable: bare or almost bare prompts, a few an account."""

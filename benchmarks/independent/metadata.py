@@ -76,6 +76,7 @@ class Directory:
         self._start = start
         self._profiles: dict[str, _Profile] = {}
         self._signups: dict[str, float] = {}
+        self._owners: dict[str, tuple[list[Place], dict[str, int], list[str]]] = {}
         self._tunnels = [self._place(TUNNELS) for _ in range(45)]
         self._mobile = [self._place(MOBILE) for _ in range(60)]
 
@@ -84,9 +85,7 @@ class Directory:
         if self._fields == "none":
             return
         rng = self._rng
-        shared = self._shared(infra)
-        clients = self._clients(infra)
-        cards = [self._card() for _ in range(infra.cards)]
+        shared, clients, cards = self._common(infra)
         for account in accounts:
             if account in self._profiles:
                 continue
@@ -113,8 +112,11 @@ class Directory:
             self._signups[account] = self._signup(profile.infra, first)
         signup = iso(self._signups[account])[:10]
         address, network = rng.choice(profile.places) if profile.places else self._place(PRIVATE)
-        if self._fields == "network":
-            return {"ip": address, "asn": network, "user_agent": profile.client, "signup_date": signup}
+        if self._fields == "client":
+            return {"user_agent": profile.client}
+        if self._fields in ("network", "all"):
+            found = {"ip": address, "asn": network, "user_agent": profile.client, "signup_date": signup}
+            return found | ({"payment": profile.card} if profile.card and self._fields == "all" else {})
         known = {"payment": profile.card or "", "signup_date": signup, "ip": address}
         return {
             name: value for (name, value), shown in zip(known.items(), profile.shown, strict=True) if shown and value
@@ -142,9 +144,21 @@ class Directory:
     def _card(self) -> str:
         return f"{self._rng.getrandbits(48):012x}"
 
+    def _common(self, infra: Infra) -> tuple[list[Place], dict[str, int], list[str]]:
+        """The addresses, clients and cards of a group, which are those of its owner if it has one."""
+        if infra.owner in self._owners:
+            return self._owners[infra.owner]
+        shared, clients = self._shared(infra), self._clients(infra)
+        found = shared, clients, [self._card() for _ in range(infra.cards)]
+        if infra.owner:
+            self._owners[infra.owner] = found
+        return found
+
     def _shared(self, infra: Infra) -> list[Place]:
         """The addresses that the accounts of a pool or an office have in common."""
         rng = self._rng
+        if infra.network == "exits":
+            return [self._place(PRIVATE) for _ in range(infra.addresses)]
         if infra.network == "office":
             network = f"AS{rng.choice(PRIVATE)}"
             return [(self._address(), network) for _ in range(infra.addresses)]
@@ -183,5 +197,7 @@ class Directory:
             return tuple(rng.choice(self._mobile) for _ in range(rng.randint(1, 3)))
         if kind == "proxies":
             return ()
+        if kind == "exits":
+            return tuple(rng.choice(shared) for _ in range(rng.randint(5, 9)))
         at_home = [self._place(PRIVATE)] if kind == "office" and rng.random() < 0.3 else []
         return (*(rng.choice(shared) for _ in range(rng.randint(1, 3))), *at_home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from benchmarks.independent.people import chat
 from benchmarks.independent.scene import Scene
 from benchmarks.independent.tempo import geometric
 
-__all__ = ["Planted", "plant_campaign", "plant_innocent"]
+__all__ = ["Planted", "plant_campaign", "plant_innocent", "start_of"]
 
 LEAST: Final = 5
 """Accounts of the smallest group of a small dump."""
@@ -72,7 +73,11 @@ def plant_campaign(scene: Scene, campaign: Campaign) -> Planted:
         scene.directory.enter(accounts, pool.infra)
         units += rng.choices(units, k=int(repeats * len(units)))
         rng.shuffle(units)
-        _send(scene, campaign, pool.manner, _hands(accounts, units, campaign.uneven, rng), side, count)
+        if pool.hands is None:
+            hands = _hands(accounts, units, campaign.uneven, rng)
+        else:
+            hands = list(zip(accounts, pool.hands(scene, units, len(accounts)), strict=True))
+        _send(scene, campaign, pool.manner, hands, side, count)
         members += accounts
     scene.members[campaign.name] = members
     return count.of(members)
@@ -117,9 +122,10 @@ def _send(
             share = campaign.camouflage
             others, early = max(1, round(len(units) * (1 - share) / share * rng.uniform(0.7, 1.3))), rng.uniform(0, 6)
         elif rng.random() < side:
-            others, early = rng.randint(1, 7), 3.0
+            others, early = rng.randint(1, 7), campaign.ahead
         if others:
-            scene.emit(account, scene.tempo.times("people", others, first - early, last), chat(scene, others))
+            moments = scene.tempo.times(campaign.cover_clock, others, first - early, last)
+            scene.emit(account, moments, (campaign.cover or chat)(scene, others))
         count.others += others
 
 
@@ -132,10 +138,20 @@ def _period(scene: Scene, manner: Manner, *, shorter: bool) -> tuple[float, floa
         shorter: whether lives vary around the span of the manner.
     """
     last = scene.log.days if manner.last is None else manner.last
-    first = manner.first + scene.rng.uniform(0, manner.stagger)
+    first = start_of(scene, manner)
     if manner.span is None:
         return first, last
     return first, min(last, first + manner.span * (scene.rng.uniform(0.6, 1.4) if shorter else 1.0))
+
+
+def start_of(scene: Scene, manner: Manner) -> float:
+    """The day on which one account of a group starts."""
+    first = manner.first + scene.rng.uniform(0, manner.stagger)
+    if manner.starts == "even":
+        return first
+    # uniform -> the quantile of a pool that grows to the sixteenfold
+    share = (first - manner.first) / max(manner.stagger, 1e-9)
+    return manner.first + manner.stagger * math.log(1 + 15 * share, 16)
 
 
 def _zone(scene: Scene, manner: Manner) -> int | None:

@@ -27,6 +27,8 @@ VARIES: Final = 0.3
 """Greatest relative change of a size from seed to seed."""
 LONGEST: Final = 6_000
 """Most characters of a prompt."""
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Characters of the ids with a prefix."""
 
 
 @dataclass(slots=True)
@@ -153,11 +155,19 @@ class Scene:
         """New accounts, without a profile yet."""
         found: list[str] = []
         while len(found) < count:
-            name = f"{self.rng.getrandbits(128):032x}"[: self.log.id_length]
+            name = self._name()
             if name not in self._names:
                 self._names.add(name)
                 found.append(name)
         return found
+
+    def _name(self) -> str:
+        rng, length = self.rng, self.log.id_length
+        if self.log.ids == "key":
+            return "acct_" + "".join(rng.choices(_LETTERS, k=length - 5))
+        if self.log.ids == "number":
+            return str(rng.randrange(10 ** (length - 1), 10**length))
+        return f"{rng.getrandbits(128):032x}"[:length]
 
     def emit(self, account: str, times: Sequence[float], units: Sequence[Unit]) -> None:
         """Adds rows. The turns of a conversation follow one another after about a minute."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.independent.command import main
+from benchmarks.independent.kinds import Clock, Manner
 from benchmarks.independent.laying import DESIGNS, HARD, lay
 from benchmarks.independent.library import data_missing, long_texts, read_library
+from benchmarks.independent.planting import start_of
+from benchmarks.independent.scene import open_scene
 from benchmarks.independent.scores import BACKGROUND, score, tables
 from benchmarks.independent.toy import toy_library
 from benchmarks.planting import PlantedDump, write
@@ -23,8 +28,16 @@ from harvestdetect.simulate.evaluate import Planted, read_truth
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("HARVESTDETECT_DATA", ROOT.parent / "shared" / "data"))
 ROWS = 2_500
-SESSIONS = ("a_multiturn", "c_multiturn_zh")
-"""Campaigns with sessions, whose later turns are the same in all of them."""
+SESSIONS = ("a_multiturn", "c_multiturn_zh", "e_editing_sessions")
+"""Campaigns with sessions, whose later turns are the same in all of them or in many."""
+OVERLAP = "e_overlap"
+"""Campaign that sends each item by two or three accounts."""
+FIELDS = {
+    "a": {"ip", "asn", "user_agent", "signup_date"},
+    "b": {"payment", "ip", "signup_date"},
+    "e": {"ip", "asn", "user_agent", "signup_date", "payment"},
+    "f": {"user_agent"},
+}
 
 
 def toy(name: str, *, seed: int = 3, rows: int = ROWS) -> PlantedDump:
@@ -48,14 +61,13 @@ def test_a_dump_has_every_group_of_its_design(laid: tuple[str, PlantedDump]) -> 
     times = [row["timestamp"] for row in dump.rows]
     assert times == sorted(times)
     assert times[0] >= design.log.start
-    fields = {"a": {"ip", "asn", "user_agent", "signup_date"}, "b": {"payment", "ip", "signup_date"}}
-    assert {key for row in dump.rows for key in row} == {"account", "timestamp", "prompt"} | fields.get(name, set())
+    assert {key for row in dump.rows for key in row} == {"account", "timestamp", "prompt"} | FIELDS.get(name, set())
 
 
 def test_the_designs_are_those_of_their_author() -> None:
-    assert sum(len(design.campaigns) for design in DESIGNS.values()) == 58
-    assert sum(len(design.innocents) for design in DESIGNS.values()) == 55
-    assert len(HARD) == 10
+    assert sum(len(design.campaigns) for design in DESIGNS.values()) == 86
+    assert sum(len(design.innocents) for design in DESIGNS.values()) == 81
+    assert len(HARD) == 13
     for design in DESIGNS.values():
         assert all((group.share is None) != (group.timed is None) for group in design.innocents)
 
@@ -92,7 +104,7 @@ def test_a_campaign_divides_its_list(laid: tuple[str, PlantedDump]) -> None:
     for row in dump.rows:
         prompts[row["account"]].add(row["prompt"])
     for row in dump.truth:
-        if row["kind"] != "campaign" or row["name"] in SESSIONS:
+        if row["kind"] != "campaign" or row["name"] in (*SESSIONS, OVERLAP):
             continue
         senders = Counter(text for account in row["accounts"] for text in prompts[account] if len(text) >= COMMON)
         several = sum(count > 1 for count in senders.values())
@@ -102,7 +114,7 @@ def test_a_campaign_divides_its_list(laid: tuple[str, PlantedDump]) -> None:
 
 
 def test_a_session_begins_with_a_dealt_item() -> None:
-    for name, turns in (("a", 3), ("c", 4)):
+    for name, turns in (("a", 3), ("c", 4), ("e", 5)):
         dump = toy(name)
         row = next(row for row in dump.truth if row["name"] in SESSIONS)
         own = set(row["accounts"])
@@ -112,6 +124,71 @@ def test_a_session_begins_with_a_dealt_item() -> None:
                 senders[sent["prompt"]].add(sent["account"])
         alone = sum(len(accounts) == 1 for accounts in senders.values())
         assert alone >= 0.8 * row["prompts"] / turns
+
+
+def test_an_overlapping_list_goes_to_two_or_three_accounts() -> None:
+    dump = toy("e", rows=20_000)
+    row = next(row for row in dump.truth if row["name"] == OVERLAP)
+    own = set(row["accounts"])
+    senders: dict[str, set[str]] = defaultdict(set)
+    for sent in dump.rows:
+        if sent["account"] in own and sent["prompt"].startswith("You score answers."):
+            senders[sent["prompt"]].add(sent["account"])
+    counts = Counter(map(len, senders.values()))
+    assert counts[2] > 5
+    assert counts[3] > 5
+    assert counts[2] + counts[3] >= 0.9 * counts.total()
+
+
+def test_times_of_shifts_weekends_evenings_and_nights() -> None:
+    scene = open_scene(DESIGNS["f"].log, toy_library("tuning"), half="tuning", seed=1, rows=ROWS)
+
+    def moments(clock: Clock, zone: int | None) -> list[datetime]:
+        times = (scene.tempo.times(clock, 40, 0, 17, zone=zone) for _ in range(5))
+        return [datetime.fromtimestamp(time, UTC) for own in times for time in own]
+
+    weekend = [time.weekday() >= 5 for time in moments("weekend", 0)]
+    assert sum(weekend) > 0.95 * len(weekend)
+    evening = [time.hour >= 18 for time in moments("evening", 0)]
+    assert sum(evening) > 0.9 * len(evening)
+    nights = [(time.hour, time.minute < 30) for time in moments("nightly", 3)]
+    assert set(nights) == {(3, True)}
+    shift = [time.hour for time in moments("shifts", 0)]
+    assert len(set(shift)) >= 8
+    free = [time.weekday() == 6 for time in moments("shifts", 0)]
+    assert sum(free) < 0.2 * len(free), "a night shift of Saturday ends on Sunday"
+
+
+def test_a_growing_pool_doubles() -> None:
+    scene = open_scene(DESIGNS["e"].log, toy_library("tuning"), half="tuning", seed=1, rows=ROWS)
+    starts = [start_of(scene, Manner(first=4, stagger=40, starts="growing")) for _ in range(2_000)]
+    early = sum(first < 14 for first in starts)
+    late = sum(first >= 34 for first in starts)
+    assert min(starts) >= 4
+    assert max(starts) <= 44
+    assert 0.03 < early / len(starts) < 0.11
+    assert 0.45 < late / len(starts) < 0.6
+
+
+def test_a_campaign_behind_a_reseller_has_the_values_of_its_customers() -> None:
+    dump = toy("e", rows=20_000)
+    groups = {row["name"]: set(row["accounts"]) for row in dump.truth}
+    cards: dict[str, set[str]] = defaultdict(set)
+    networks: dict[str, set[str]] = defaultdict(set)
+    for row in dump.rows:
+        for name in ("e_behind_reseller", "reseller_customers"):
+            if row["account"] in groups[name]:
+                cards[name].add(row["payment"])
+                networks[name].add(row["ip"])
+    assert len(cards["reseller_customers"] | cards["e_behind_reseller"]) <= 16
+    assert len(networks["reseller_customers"] | networks["e_behind_reseller"]) <= 24
+    assert cards["reseller_customers"] & cards["e_behind_reseller"]
+
+
+def test_each_design_has_ids_of_its_own_form() -> None:
+    forms = {"e": r"acct_[a-z2-9]{10}", "f": r"[1-9]\d{7}", "a": r"[0-9a-f]{16}"}
+    for name, form in forms.items():
+        assert all(re.fullmatch(form, row["account"]) for row in toy(name).rows)
 
 
 def test_sizes_vary_with_the_seed() -> None:
@@ -228,7 +305,7 @@ def test_the_command(
 
 def test_wrong_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for given, told in (
-        (["--designs", "e"], "--designs knows a, b, c, d, got 'e'"),
+        (["--designs", "g"], "--designs knows a, b, c, d, e, f, got 'g'"),
         (["--data", str(tmp_path)], "lacks"),
         (["--lay-only"], "--lay-only needs --work"),
         (["--checkout", str(tmp_path)], "--checkout must be a folder with the package"),
