@@ -18,6 +18,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.cohort import FirstSeen
+from harvestdetect.evidence.follow_ups import followed
 from harvestdetect.evidence.intent import MAX_TEXTS, Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
@@ -126,16 +127,21 @@ class CandidateData:
     """int64[t]: prompts in each cluster of ``trimmed``."""
     segments: Ints32
     """The segments of all clusters of ``trimmed``."""
+    follows: Ints32 | None
+    """What the prompts of ``trimmed`` follow, if they are follow-ups (:mod:`harvestdetect.evidence.follow_ups`); None
+    if they are not."""
     contents: Ints32
-    """int32[q]: content ids of the prompts of ``trimmed``."""
+    """int32[q]: content ids of ``items``."""
     clusters_used: Ints
     """int64[a]: how many of the clusters each account of ``whole`` sent prompts of."""
     groups: Groups | None
     """Drawn groups of other accounts, matched with ``trimmed``; None where too few other accounts exist."""
     timed: TimedPrompts | None
     """The times of ``groups``; None if too few are known."""
+    item_groups: Groups | None
+    """Groups that are matched with ``items``: the same where these are the prompts of ``trimmed``."""
     work_list: WorkList | None
-    """How similar the prompts of one account are; None if too few accounts sent several."""
+    """How similar the items of one account are; None if too few accounts sent several."""
     sharing: Mapping[str, Sharing]
     """By field, the values that accounts of ``trimmed`` share."""
     seed: int
@@ -147,6 +153,11 @@ class CandidateData:
     def templated(self) -> bool:
         """Whether its accounts share a template rather than only a subject."""
         return self.templates > 0
+
+    @property
+    def items(self) -> Ints32:
+        """int32[q], ascending: the prompts that say what its accounts ask about."""
+        return self.trimmed.prompts if self.follows is None else self.follows
 
     @property
     def several(self) -> float:
@@ -169,6 +180,10 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
     segments = [scan.assigned[int(c)].cluster.segments for c in trimmed.clusters]
     pool = comparison.pool.without(campaign.accounts)
     groups = draw_groups(pool, trimmed.prompts, prompts.account, seed=seed)
+    follows = followed(trimmed, prompts)
+    items, item_groups = trimmed.prompts, groups
+    if follows is not None:
+        items, item_groups = follows, draw_groups(pool, follows, prompts.account, seed=seed)
     return CandidateData(
         whole=campaign,
         trimmed=trimmed,
@@ -178,11 +193,13 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
             np.searchsorted(trimmed.clusters, trimmed.prompt_cluster), minlength=len(trimmed.clusters)
         ),
         segments=np.concatenate(segments) if len(segments) > 1 else segments[0],
-        contents=prompts.content[trimmed.prompts],
+        follows=follows,
+        contents=prompts.content[items],
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
         timed=timed_of(groups, trimmed.prompts, prompts.time, context, seed=seed),
-        work_list=None if groups is None else compare_likeness(groups, scan.vectors),
+        item_groups=item_groups,
+        work_list=None if item_groups is None else compare_likeness(item_groups, scan.vectors),
         sharing=sharing_of(comparison.fields, trimmed.accounts),
         seed=seed,
     )

@@ -30,6 +30,8 @@ class ExplanationInputs:
     """Share of prompts that repeat an earlier one."""
     texts: int
     """Number of different prompts."""
+    follow_ups: bool
+    """Whether these are the prompts that follow-ups follow, see :mod:`harvestdetect.evidence.follow_ups`."""
     counts: npt.NDArray[np.int32]
     """int32[a], prompts of each account in the candidate."""
     load_ratio: float
@@ -120,10 +122,13 @@ def explained(
 
 
 def _passed_on(inputs: ExplanationInputs) -> Assessed:
+    which, sent = "prompts", f"{inputs.each:.1f}, {inputs.texts:,} different ones in all"
+    if inputs.follow_ups:
+        which = "prompts that these sentences follow"
+        sent = f"{inputs.each:.1f} of these sentences after {inputs.texts:,} different prompts in all"
     return Assessed(
         statistic=inputs.copies,
-        sentence=f"{inputs.copies:.0%} of the prompts repeat an earlier one word for word; an account sent "
-        f"{inputs.each:.1f}, {inputs.texts:,} different ones in all.",
+        sentence=f"{inputs.copies:.0%} of the {which} repeat an earlier one word for word; an account sent {sent}.",
     )
 
 

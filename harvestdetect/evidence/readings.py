@@ -114,11 +114,11 @@ def _uneven_share(inputs: ReadingInputs) -> float | None:
 
 
 def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
-    """The prompts that are compared, and the member of each: without other accounts, those of the candidate itself."""
-    groups = inputs.candidate.groups
+    """The items that are compared, and the member of each: without other accounts, those of the candidate itself."""
+    groups = inputs.candidate.item_groups
     if groups is not None:
         return groups.own, groups.member
-    return compared_prompts(inputs.candidate.trimmed.prompts, inputs.context.scan.corpus.prompts.account)
+    return compared_prompts(inputs.candidate.items, inputs.context.scan.corpus.prompts.account)
 
 
 def _own_data(inputs: ReadingInputs) -> float | None:
@@ -162,8 +162,10 @@ def _of_items(inputs: ReadingInputs, rows: Ints, member: Ints) -> float | None:
 
 
 def _clusters(inputs: ReadingInputs, rows: Ints) -> Ints:
-    """int64[t]: the cluster of each of t prompts of the candidate."""
+    """int64[t]: the cluster of each of t items of the candidate; what follow-ups follow is in one."""
     campaign = inputs.candidate.trimmed
+    if inputs.candidate.follows is not None:
+        return np.zeros(len(rows), np.int64)
     return campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
 
 
@@ -214,7 +216,10 @@ def _near_copies(inputs: ReadingInputs) -> float | None:
     return _logs(float(every[np.searchsorted(weight, weight[-1] / 2), 0]) + NEXT_TO_NONE)
 
 
-def _words(inputs: ReadingInputs) -> float:
+def _words(inputs: ReadingInputs) -> float | None:
+    """The length of the median prompt; follow-ups are short, whatever they follow."""
+    if inputs.candidate.follows is not None:
+        return None
     return _logs(inputs.explained.median_words + 1)
 
 

@@ -236,13 +236,12 @@ def _inputs(candidate: CandidateData, context: MeasureContext) -> ExplanationInp
     return ExplanationInputs(
         copies=copies_share(candidate.contents),
         texts=len(unique(candidate.contents)),
+        follow_ups=candidate.follows is not None,
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=None if candidate.work_list is None else candidate.work_list.own_subjects,
         templated=candidate.templated,
-        in_common=in_common(
-            scan.corpus.prompts.account[campaign.prompts], scan.corpus.prompts.content[campaign.prompts]
-        ),
+        in_common=in_common(scan.corpus.prompts.account[candidate.items], candidate.contents),
         several=candidate.several if candidate.whole.link_log_p < 0 else None,
         median_words=float(np.median(longest_part_words(scan.corpus, scan.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,

@@ -16,6 +16,7 @@ from harvestdetect.judge.triage import CARRIES, Judgement
 CASE: dict[str, Any] = {
     "copies": 0.02,
     "texts": 310,
+    "follow_ups": False,
     "counts": np.full(40, 8, np.int32),
     "load_ratio": 0.15,
     "own_subjects": OwnSubjects(deviations=0.4, of_usual=0.05),
@@ -48,6 +49,13 @@ def test_every_explanation_is_told_in_a_sentence() -> None:
         assert list(found) == [e.id for e in EXPLANATIONS]
         assert all(e.sentence.endswith(".") for e in found.values())
         assert all(e.bits is None for e in found.values())
+
+
+def test_follow_ups_are_described_by_what_they_follow() -> None:
+    assert benign(follow_ups=True)["passed_on"].sentence == (
+        "2% of the prompts that these sentences follow repeat an earlier one word for word; "
+        "an account sent 8.0 of these sentences after 310 different prompts in all."
+    )
 
 
 def test_before_the_ledger_is_posted_only_the_hard_rule_is_decided() -> None:

@@ -29,6 +29,7 @@ TAKE = {reading.id: reading.take for reading in READINGS}
 EXPLAINED: dict[str, Any] = {
     "copies": 0.25,
     "texts": 30,
+    "follow_ups": False,
     "counts": np.array([1, 1, 2, 4, 8], np.int32),
     "load_ratio": 0.5,
     "own_subjects": OwnSubjects(deviations=4.0, of_usual=0.6),
@@ -55,9 +56,10 @@ def inputs(
     cluster: Any = None,
     groups: Any = None,
     texts: list[str] | None = None,
+    follows: Any = None,
     **explained: Any,
 ) -> ReadingInputs:
-    """Of a candidate whose prompts are the first of the dump."""
+    """Of a candidate whose prompts are the first of the dump, and follow others if these are given."""
     count = len(account)
     said = [f"w{i % 64}" for i in range(count)] if texts is None else texts
     campaign = SimpleNamespace(
@@ -81,7 +83,13 @@ def inputs(
             vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
         ),
     )
-    candidate: Any = SimpleNamespace(whole=campaign, trimmed=campaign, groups=groups)
+    candidate: Any = SimpleNamespace(
+        whole=campaign,
+        trimmed=campaign,
+        item_groups=groups,
+        follows=follows,
+        items=campaign.prompts if follows is None else np.array(follows, np.int32),
+    )
     return ReadingInputs(
         candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained})
     )
@@ -105,6 +113,19 @@ def test_words_and_the_template() -> None:
     assert taken("words") == pytest.approx(5)
     assert taken("words", median_words=0.0) == 0
     assert (taken("template"), taken("template", templated=False)) == (1.0, 0.0)
+
+
+def test_follow_ups_are_compared_by_what_they_follow_and_their_length_says_nothing() -> None:
+    account = np.repeat(np.arange(30), 8)
+    shared, dealt = (
+        taken("near_copies", account=account, prompts=2, follows=np.arange(240),
+              vectors=near(account, items, own=0.0, subject_weight=6.0))
+        for items in (np.tile(np.arange(8), 30), np.arange(240))
+    )  # fmt: skip
+    assert shared is not None
+    assert dealt is not None
+    assert shared < -2 < dealt
+    assert taken("words", follows=[0, 1]) is None
 
 
 @pytest.mark.parametrize("cluster", [1, 2])
