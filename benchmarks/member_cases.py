@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.independent.laying import DESIGNS
+from benchmarks.independent.laying import lay as lay_design
 from benchmarks.planting import write
 from benchmarks.real_texts import Half
 from benchmarks.world_plan import World
@@ -22,7 +24,7 @@ from harvestdetect.evidence.account_readings import account_readings
 from harvestdetect.simulate.evaluate import Planted, read_truth
 from harvestdetect.util.arrays import Bools, Floats
 
-__all__ = ["Case", "cases_of", "laid_cases"]
+__all__ = ["Case", "cases_of", "cases_of_designs", "laid_cases"]
 
 LEAST: Final = 0.4
 """Share of a candidate's accounts that must be of one campaign for the candidate to be a case. Below a half, the other
@@ -63,6 +65,27 @@ def laid_cases(
             with tempfile.TemporaryDirectory() as folder:
                 dump = write(lay(world, half=half, seed=seed, rows=rows, data=data), Path(folder))
                 found += _scanned(dump, read_truth(folder), f"{world}-{half}-{seed}")
+    return found
+
+
+def cases_of_designs(
+    designs: Sequence[str], seeds: Sequence[int], *, half: Half, rows: int, data: Path | None
+) -> list[Case]:
+    """Lays and scans independent designs, and returns their cases.
+
+    Args:
+        designs: names among those of :mod:`benchmarks.independent`.
+        seeds: of each.
+        half: of the texts.
+        rows: see :func:`benchmarks.independent.laying.lay`.
+        data: the folder with the public texts; None takes those of the package's grammar.
+    """
+    found = []
+    for name in designs:
+        for seed in seeds:
+            with tempfile.TemporaryDirectory() as folder:
+                dump = write(lay_design(DESIGNS[name], half=half, seed=seed, rows=rows, data=data), Path(folder))
+                found += _scanned(dump, read_truth(folder), f"{name}-{half}-{seed}")
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Family, FamilyResult, RateStep, Tier
-from harvestdetect.judge.caps import capped
+from harvestdetect.evidence.explanations import EXPLANATIONS
+from harvestdetect.judge.caps import EXPLAINED_CAP, capped
 from harvestdetect.judge.ledger import Ledger, Posted, innocence
 from harvestdetect.util.arrays import Floats
 
@@ -18,9 +19,12 @@ __all__ = [
     "CARRIES",
     "Cut",
     "Judgement",
+    "bits_of_explanations",
+    "capped_reach",
     "changes",
     "ends_finding",
     "expected_false",
+    "fits",
     "judge",
     "q_values",
     "ranked",
@@ -37,7 +41,8 @@ BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 CARRIES: Final = 1.0
-"""Bits from which a family carries weight of its own: campaigns look like that twice as often. Chosen."""
+"""Bits from which a family carries weight of its own: campaigns look like that twice as often. From as many bits
+against a campaign, a benign explanation fits. Chosen."""
 URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 2.5
@@ -67,11 +72,11 @@ class Judgement:
     family_results: tuple[FamilyResult, ...] = ()
     """The sum of each family that has a row."""
     uncapped: Tier | None = None
-    """The tier if no hard rule capped it."""
+    """The tier if nothing capped it."""
     cap: Tier | None = None
-    """The highest tier that hard rules allow; None: any."""
+    """The highest tier that hard rules and benign explanations allow; None: any."""
     capped_by: tuple[str, ...] = ()
-    """Labels of the rules that set ``cap``, even if the tier is below the cap anyway."""
+    """Labels of the benign explanations that set ``cap``, even if the tier is below the cap anyway."""
     reach: Mapping[Tier, float] = field(default_factory=dict)
     """For each tier, the smallest false-discovery rate at which the candidate reaches it or a higher one, without caps.
     Infinite if it never does."""
@@ -90,11 +95,12 @@ def judge(
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
     A candidate for which no family carries weight is no finding, whatever the prior and the absence of evidence against
-    it say. A hard rule (the registry of known scaffolds) caps the tier.
+    it say. A hard rule (the registry of known scaffolds) caps the tier, and so does a benign explanation that fits, at
+    :data:`~harvestdetect.judge.caps.EXPLAINED_CAP`.
 
     Args:
         posted: the ledger of each candidate.
-        benign: explanations of each candidate.
+        benign: explanations of each candidate; those that are missing cap the tier under their id.
         ledger: the model, for the families of its rows.
         fdr: largest probability of innocence at ``review``.
     """
@@ -104,6 +110,9 @@ def judge(
         family_results = _family_results(one, ledger)
         reach = _reach(one.total, family_results)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
+        names = {e.id: e.name for e in benign[i]}
+        explained_by = bits_of_explanations(one.rows)
+        caps += [(EXPLAINED_CAP, names.get(id_, id_)) for id_, bits in explained_by.items() if fits(bits)]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
         found.append(
@@ -122,6 +131,21 @@ def judge(
             )
         )
     return found
+
+
+def bits_of_explanations(rows: Mapping[str, float]) -> Mapping[str, float]:
+    """The bits of each benign explanation that has rows in a ledger, by its id, to two decimals.
+
+    Args:
+        rows: bits of each row of a candidate's ledger.
+    """
+    found = {e.id: [rows[id_] for id_ in e.rows if id_ in rows] for e in EXPLANATIONS}
+    return {id_: round(sum(own), 2) for id_, own in found.items() if own}
+
+
+def fits(bits: float | None) -> bool:
+    """Whether a benign explanation with these bits fits; None: it has no row."""
+    return bits is not None and bits <= -CARRIES
 
 
 def q_values(totals: Sequence[float]) -> Floats:
@@ -172,6 +196,13 @@ def _reach(total: float, family_results: Sequence[FamilyResult]) -> Mapping[Tier
     return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
 
 
+def capped_reach(judgement: Judgement) -> tuple[float, float, float]:
+    """:attr:`Judgement.reach` of each of ``TIERS`` under its cap: infinite for tiers above it."""
+    top = TIERS.index(judgement.cap) if judgement.cap else 0
+    urgent, review, watch = (judgement.reach[tier] if i >= top else math.inf for i, tier in enumerate(TIERS))
+    return urgent, review, watch
+
+
 def tier_of(total: float, family_results: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
     """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`."""
     return _best(_reach(total, family_results), fdr)
@@ -207,7 +238,7 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 
 
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
-    """What would change the tier, one sentence each: other false-discovery rates, or no hard rule.
+    """What would change the tier, one sentence each: other false-discovery rates, or nothing that caps it.
 
     Other rates are those of :func:`steps`, with the candidates and the ledgers of this scan. Stricter rates come first,
     each time from the nearest change to the farthest.
@@ -222,7 +253,7 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
         past = step
     found = [*reversed(stricter), *looser]
     if judgement.uncapped != judgement.tier:
-        found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
+        found.append(f"{_would_be(judgement.uncapped)} if this did not cap it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.fit_members import figures, fit, held_out, main, save
+from benchmarks.fit_members import chosen_cut, figures, fit, held_out, main, save
 from benchmarks.fitting import pooled
 from benchmarks.member_cases import Case, cases_of
 from harvestdetect.evidence.account_data import account_data_of
@@ -83,6 +83,19 @@ def test_the_file_is_what_the_package_reads_whatever_the_order(tmp_path: Path) -
     assert (table["cases"], table["worlds"]) == (30, ["api-tuning-0", "api-tuning-1", "api-tuning-2"])
 
 
+def test_the_cut_loses_few_members() -> None:
+    """Where members and innocents are hardly told apart, the wanted precision would cost too many."""
+    hard = [made(f"api-tuning-{n % 3}", innocents=15, seed=n, tells=1) for n in range(30)]
+    hard = [replace(c, readings=np.where(c.planted[:, None], c.readings - 1.8, c.readings)) for c in hard]
+    posteriors = held_out(hard)
+    cut = chosen_cut(hard, posteriors)
+    found = figures(hard, posteriors, cut)
+    assert found["precision"] < 0.98
+    assert found["recall"] >= 0.95 or cut == 0.5
+    if cut < 0.99:
+        assert figures(hard, posteriors, cut + 0.01)["recall"] < 0.95
+
+
 def test_a_case_is_a_candidate_that_is_mostly_one_campaign() -> None:
     parts = two_populations()
     data = account_data_of(parts.scan, parts.kin)
@@ -108,6 +121,7 @@ def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: P
         (["--world", "moon", "--seeds", "1", "2"], "--world knows api, adaptive"),
         (["--world", "api", "--seeds", "1"], "two worlds or seeds are needed"),
         (["--seeds", "1", "2", "--data", str(tmp_path)], "lacks"),
+        (["--seeds", "1", "2", "--designs", "a,z"], "--designs knows a, b, c"),
     ):
         with pytest.raises(SystemExit):
             main([*options, "--out", str(tmp_path / "x.json")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from harvestdetect.judge.triage import (
     URGENT,
     WATCH,
     Judgement,
+    capped_reach,
     changes,
     expected_false,
     judge,
@@ -208,6 +210,29 @@ def test_a_cap_never_lifts_and_always_holds(families: list[dict[Family, float]],
             assert places[1] == max(places[0], places[2])
 
 
+@pytest.mark.parametrize(("against", "expected"), [(-CARRIES, "review"), (-CARRIES + 0.01, "urgent"), (0.0, "urgent")])
+def test_a_benign_explanation_that_fits_caps_at_review(against: float, expected: Tier) -> None:
+    """Two rows speak for one office; only their sum decides."""
+    rows = {"structure 1": 10.0, "time 1": 10.0, "one_organisation": against - 1.0, "one_network": 1.0}
+    total = sum(rows.values())
+    curves = {**LEDGER.curves, **{id_: curve("infrastructure") for id_ in ("one_organisation", "one_network")}}
+    ledger = replace(LEDGER, curves=curves)
+    office = replace(explanation(None), id="one_organisation", name="an office")
+    found = judge(
+        [Posted(rows=rows, total=total, probability=float(1 - 1 / (1 + np.exp2(total))))],
+        [[office]],
+        ledger=ledger,
+        fdr=FDR,
+    )[0]
+    assert (found.uncapped, found.tier) == ("urgent", expected)
+    assert capped_reach(found)[1:] == (found.reach["review"], found.reach["watch"])
+    assert (capped_reach(found)[0] == math.inf) == (expected == "review")
+    if expected == "review":
+        assert found.capped_by == ("an office",)
+        assert changes(found, fdr=FDR)[-1] == "It would be urgent if this did not cap it: an office."
+        assert tier_at(found, 1.0) == "review"
+
+
 def test_a_judgement_says_what_capped_it() -> None:
     strong: dict[Family, float] = {"structure": 10.0, "time": 10.0}
     free = judged(strong)[0]
@@ -215,7 +240,7 @@ def test_a_judgement_says_what_capped_it() -> None:
     several = [explanation("review"), explanation("watch"), explanation(None)]
     held = judged(strong, benign=several)[0]
     assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a rule",))
-    assert changes(held, fdr=FDR)[-1] == "It would be urgent if no hard rule capped it: a rule."
+    assert changes(held, fdr=FDR)[-1] == "It would be urgent if this did not cap it: a rule."
     below = judged({"text": 1.0, "time": -0.5}, benign=several[:1])[0]
     assert (below.tier, below.uncapped, below.cap) == ("watch", "watch", "review")
     assert not any("rule" in sentence for sentence in changes(below, fdr=FDR))
