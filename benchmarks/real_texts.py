@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
 
 from harvestdetect.util.periods import DAY
 
@@ -70,6 +71,7 @@ FILES: Final = (
 ACCOUNT_FILES: Final = ("irc_accounts", "stackexchange_accounts", "youtube_spam_accounts")
 """Files that say who wrote a text."""
 
+_ROW: Final = msgspec.json.Decoder(dict[str, Any])
 _SLOT: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{[A-Za-z_][\w.\[\]]*\}", re.DOTALL)
 
 
@@ -80,8 +82,8 @@ def data_missing(data: Path) -> list[str]:
 
 def read(data: Path, name: str) -> list[Row]:
     """All rows of a file."""
-    with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
+    found: list[Row] = _ROW.decode_lines(gzip.decompress((data / f"{name}.jsonl.gz").read_bytes()))
+    return found
 
 
 def part(key: str) -> Half:

@@ -4,16 +4,18 @@
   or makes one has its own folder, whose files are read each time.
 * The words that a text has in common with its neighbours are counted once for the same texts. Many tests scan the
   same rows.
-* The points of a map are placed once for the same vectors.
+* The points of a map are placed once for the same vectors, and in a few steps. The tests of maps take all steps.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
+from unittest.mock import patch
 
 from harvestdetect.embed import distill, encoders
 from harvestdetect.embed.distill import StaticModel
@@ -37,6 +39,8 @@ _COUNTED: Final[dict[bytes, tuple[int, float]]] = {}
 """Results of ``common_words`` by a digest of the texts."""
 _PLACED: Final[dict[bytes, Floats]] = {}
 """Places of maps by a digest of the vectors and the seed."""
+_STEPS: Final = 20
+"""Steps in which the points of a map are placed."""
 _READ: Final = distill._known
 _DIGEST: Final = encoders.folder_digest
 
@@ -115,7 +119,8 @@ def keep_layouts() -> None:
     def placed_once(vectors: Floats32, *, seed: int) -> Floats:
         key = hashlib.blake2b(f"{seed} {vectors.shape} ".encode() + vectors.tobytes(), digest_size=16).digest()
         if key not in _PLACED:
-            _PLACED[key] = layout(vectors, seed=seed)
+            with patch.object(sys.modules[layout.__module__], "STEPS", _STEPS):
+                _PLACED[key] = layout(vectors, seed=seed)
         return _PLACED[key].copy()
 
     build.layout = placed_once

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.server import Server
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -32,14 +34,16 @@ def test_the_first_example_of_the_python_page_finds_its_campaign(environment: di
     assert "40 accounts sent 480 prompts" in first
 
 
-def test_the_examples_of_the_search_page_find_a_campaign(environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_of_the_search_page_find_a_campaign(
+    environment: dict[str, str], tmp_path: Path, commands: Server
+) -> None:
     text = (ROOT / "docs/search.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^harvestdetect (.+)$", text.split("```")[1], re.MULTILINE)
-    harvestdetect = [sys.executable, "-m", "harvestdetect"]
-    for command in commands[:3]:
-        fewer = ["--prompts", "3000"] if command.startswith("simulate") else []
+    lines = re.findall(r"^harvestdetect (.+)$", text.split("```")[1], re.MULTILINE)
+    commands.write_program(harvestdetect := tmp_path / "harvestdetect")
+    for line in lines[:3]:
+        fewer = ["--prompts", "3000"] if line.startswith("simulate") else []
         done = subprocess.run(
-            [*harvestdetect, *shlex.split(command), *fewer],
+            [harvestdetect, *shlex.split(line), *fewer],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

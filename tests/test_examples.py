@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.server import Server
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 RUN_NOTEBOOK = """
@@ -28,13 +30,13 @@ nbformat.write(notebook, sys.argv[2])
 
 
 @pytest.fixture
-def outside(environment: Mapping[str, str], tmp_path: Path) -> dict[str, str]:
+def outside(environment: Mapping[str, str], tmp_path: Path, commands: Server) -> dict[str, str]:
     """An environment in which ``harvestdetect`` and ``python`` are this checkout and this Python."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, command in (("python", ""), ("harvestdetect", "-m harvestdetect ")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {command}"$@"\n', encoding="utf-8")
-        (programs / name).chmod(0o755)
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (programs / "python").chmod(0o755)
+    commands.write_program(programs / "harvestdetect")
     return {**environment, "PATH": f"{programs}{os.pathsep}{environment['PATH']}"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,7 +53,7 @@ def candidates_of(sample: PartSample, least: float) -> list[Entry]:
     found: list[Entry] = []
     rest = list(sample.texts)
     dead: set[tuple[str, ...]] = set()
-    rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
+    rows = [_rows(rest, senders, least, backwards=backwards) for backwards in (False, True)]
     while len(found) + len(dead) < CANDIDATES:
         seed = _seed(rows, least, dead)
         if seed is None:
@@ -64,7 +65,7 @@ def candidates_of(sample: PartSample, least: float) -> list[Entry]:
             continue
         found.append(entry)
         rest = after
-        rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
+        rows = [_rows(rest, senders, least, backwards=backwards) for backwards in (False, True)]
     return found
 
 
@@ -135,14 +136,21 @@ class _Row:
     """For each account, the first of its texts with these words."""
 
 
-def _rows(rest: Sequence[str], senders: Sequence[Sequence[int]], *, backwards: bool) -> dict[tuple[str, ...], _Row]:
-    """All words in a row near one end of texts that have no digit."""
+def _rows(
+    rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, *, backwards: bool
+) -> dict[tuple[str, ...], _Row]:
+    """All words in a row near one end of texts that have no digit and that enough accounts may have sent."""
+    ends = [_ends(text, backwards) for text in rest]
+    sent: Counter[str] = Counter()  # at least as many as the accounts that sent a word
+    for words, accounts in zip(ends, senders, strict=True):
+        for word in set(words):
+            sent[word] += len(accounts)
+    common = {word for word, times in sent.items() if times >= least and not has_digit(word)}
     found: dict[tuple[str, ...], _Row] = {}
-    for number, text in enumerate(rest):
-        words = _ends(text, backwards)
-        free = 0  # no word from here up to the current one has a digit
+    for number, words in enumerate(ends):
+        free = 0  # all words from here up to the current one are common
         for stop, word in enumerate(words, 1):
-            if has_digit(word):
+            if word not in common:
                 free = stop
             start = stop - ROW
             if start < free:

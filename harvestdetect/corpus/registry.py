@@ -180,7 +180,8 @@ def words_of(text: str) -> list[str]:
 
 def word_count(text: str) -> float:
     """Number of words of a normalised text. In scripts without blanks between words, two characters are a word."""
-    return sum(0.5 if word >= WIDE else 1 for word in words_of(text))
+    words = words_of(text)
+    return len(words) if text.isascii() else sum(0.5 if word >= WIDE else 1 for word in words)
 
 
 def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:

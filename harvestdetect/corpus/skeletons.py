@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from harvestdetect.corpus.registry import SCAFFOLD_WORDS
@@ -37,12 +38,7 @@ _TOKEN: Final = re.compile(r" ?(?:<[^<>\s]{1,40}>|[\u2e80-\U0010ffff]|[^\s<\u2e8
 
 def tokens(text: str, at_most: int) -> list[str]:
     """The first tokens of a normalised text. Joined, they are the beginning of the text."""
-    found = []
-    for match in _TOKEN.finditer(text):
-        found.append(match.group())
-        if len(found) == at_most:
-            break
-    return found
+    return [match.group() for match in islice(_TOKEN.finditer(text), at_most)]
 
 
 def has_digit(word: str) -> bool:

@@ -6,9 +6,10 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -212,11 +213,16 @@ def languages_of(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
 
     They are identified by frequent sequences of bytes: Lui and Baldwin 2012, langid.py.
     """
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     found: Counter[str] = Counter()
     for text in islice(texts, LANGUAGE_TEXTS):
-        language, probability = identifier.classify(text[:LANGUAGE_CHARACTERS])
+        language, probability = _identifier().classify(text[:LANGUAGE_CHARACTERS])
         found[language if probability >= SURE else UNCLEAR] += 1
     return tuple((language, count / found.total()) for language, count in found.most_common())
+
+
+@cache
+def _identifier() -> Any:
+    """What names the language of a text. To read its model takes longer than to inspect a small dump."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -288,6 +288,9 @@ class Row:
         # how many of all values, in this order, look at least as much like a campaign as each
         self._as_far = np.searchsorted(every[self._order], self._tail, side="right")
         self._others = np.ones(len(others))
+        self._usual = -np.log2(np.maximum(self._tail, TINY))
+        self._read = curve.at(self._own)
+        self._least = np.minimum(self._read, 0.0)
 
     def surprise(self, innocent: Floats) -> Floats:
         """float64[k]: how unusual each known value is among innocent candidates of the dump and the reference, in bits.
@@ -296,7 +299,7 @@ class Row:
             innocent: float64[n], probability of innocence of each candidate.
         """
         own = innocent[self._known]
-        mass = np.concatenate(([0.0], np.cumsum(np.concatenate((own, self._others))[self._order])))
+        mass = np.concatenate(([0.0], np.concatenate((own, self._others))[self._order].cumsum()))
         as_far = np.maximum(mass[self._as_far] - own, 0.0)
         share = (as_far + self._steady * self._tail) / (mass[-1] - own + self._steady)
         return np.asarray(-np.log2(np.maximum(share, TINY)))
@@ -314,9 +317,8 @@ class Row:
         if curve.relative:
             read = curve.at(surprise)
         else:
-            less = np.maximum(-np.log2(np.maximum(self._tail, TINY)) - surprise, 0.0)
-            read = curve.at(self._own)
-            read = np.maximum(read - less, np.minimum(read, 0.0))
+            less = np.maximum(self._usual - surprise, 0.0)
+            read = np.maximum(self._read - less, self._least)
         found = np.zeros(len(innocent))
         found[self._known] = curve.weight * read
         return found

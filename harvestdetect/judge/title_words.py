@@ -69,13 +69,13 @@ def usual_words(corpus: Corpus) -> WordUse:
     having: Counter[str] = Counter()
     chosen = whole[spread(len(whole), SAMPLE)]
     for text in corpus.text.take(chosen):
-        having.update(_words_in(text))
-    return WordUse(texts=len(chosen), having=having)
+        having.update(set(words(text[:READ])))
+    return WordUse(texts=len(chosen), having=_told(having))
 
 
-def _words_in(normal: str) -> set[str]:
-    """The words of a normalised text that may be distinctive."""
-    return {word for word in words(normal[:READ]) if _is_told(word)}
+def _told(having: Mapping[str, int]) -> dict[str, int]:
+    """Of words with the number of texts that have each, those that may be distinctive."""
+    return {word: texts for word, texts in having.items() if _is_told(word)}
 
 
 def _is_told(word: str) -> bool:
@@ -97,7 +97,7 @@ def distinctive(texts: Sequence[str], usual: WordUse, *, at_most: int) -> list[s
     """
     normal = [normalize(text)[:READ] for text in texts]
     least = max(IN_TEXTS, IN_SHARE * len(normal))
-    having = Counter(word for text in normal for word in _words_in(text))
+    having = _told(Counter(word for text in normal for word in set(words(text))))
     phrases = Counter(phrase for text in normal for phrase in _phrases_in(text))
     score = {}
     for word, count in having.items():

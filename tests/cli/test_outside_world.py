@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harvestdetect.cli.main import run_command
 from harvestdetect.simulate import simulate
+from tests.faults.server import Server
 
 PROMPTS = 900
 FEW = 250
@@ -28,6 +30,14 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 """
 """Any use of a network ends the program."""
+OFFLINE_COMMAND = f"@{__name__}:offline"
+"""See :meth:`tests.faults.server.Server.run`."""
+
+
+def offline(*words: str) -> int:
+    """A command that ends when it uses a network."""
+    exec(OFFLINE, {})
+    return run_command(list(words))
 
 
 def run(code: str, *words: str | Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -45,7 +55,15 @@ def test_a_scan_opens_no_connection(tmp_path: Path, environment: Mapping[str, st
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-def test_a_connection_would_be_noticed(environment: Mapping[str, str]) -> None:
+def connect() -> None:
+    """Opens a connection where none may be."""
+    exec(OFFLINE + "import socket\nsocket.create_connection(('127.0.0.1', 9))", {})
+
+
+def test_a_connection_would_be_noticed(environment: Mapping[str, str], commands: Server) -> None:
+    noticed = commands.run([f"@{__name__}:connect"])
+    assert noticed.code == 1
+    assert "network: socket." in noticed.err
     done = run("import socket\nsocket.create_connection(('127.0.0.1', 9))", environment=environment)
     assert done.returncode == 1
     assert "network: socket." in done.stderr
@@ -67,15 +85,15 @@ def with_fields(folder: Path, out: Path, country: Callable[[str], str]) -> Path:
     return out
 
 
-def test_countries_and_languages_of_accounts_change_nothing(tmp_path: Path, environment: Mapping[str, str]) -> None:
+def test_countries_and_languages_of_accounts_change_nothing(tmp_path: Path, commands: Server) -> None:
     simulate(tmp_path / "made", prompts=PROMPTS, seed=2)
     dump = tmp_path / "made" / "dump"
     found = []
     for name, country in (("one", lambda account: "AA"), ("many", lambda account: f"{hash(account) % 7}X")):
         rows = with_fields(dump, tmp_path / name, country)
         words = ("scan", rows, "--out", tmp_path / f"out-{name}", "--encoder", "fast")
-        done = run("from harvestdetect.cli.main import main\nmain()", *words, environment=environment)
-        assert done.returncode == 0, done.stderr
+        done = commands.run([OFFLINE_COMMAND, *words])
+        assert done.code == 0, done.err
         found.append((tmp_path / f"out-{name}" / "accounts.csv").read_text(encoding="utf-8"))
     assert len(found[0].splitlines()) > 10
     assert found[0] == found[1]

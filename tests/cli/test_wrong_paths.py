@@ -47,20 +47,28 @@ READ = {
 """What may succeed: a folder of results has files that are read as dumps, and an export needs few of them."""
 
 
-@pytest.fixture(autouse=True)
-def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_outputs(with_prompts(make_detection(make_finding("c-1"), make_finding("c-12"))), GOOD)
-    Path("a-file").write_text("hello\n", encoding="utf-8")
-    Path("not-utf-8").write_bytes(b"\xff\xfe\x00bad\x80")
-    Path("empty").mkdir()
-    Path("folder.jsonl").mkdir()
-    shutil.copytree(GOOD, "other-version")
-    campaigns = Path("other-version/campaigns.jsonl")
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a result, and with what is none."""
+    folder = tmp_path_factory.mktemp("prepared")
+    write_outputs(with_prompts(make_detection(make_finding("c-1"), make_finding("c-12"))), folder / GOOD)
+    (folder / "a-file").write_text("hello\n", encoding="utf-8")
+    (folder / "not-utf-8").write_bytes(b"\xff\xfe\x00bad\x80")
+    (folder / "empty").mkdir()
+    (folder / "folder.jsonl").mkdir()
+    shutil.copytree(folder / GOOD, folder / "other-version")
+    campaigns = folder / "other-version" / "campaigns.jsonl"
     campaigns.write_text(campaigns.read_text(encoding="utf-8").replace('"evidence"', '"proof"'), encoding="utf-8")
-    shutil.copytree(GOOD, "cut-off")
-    Path("cut-off/prompts.parquet").write_bytes(b"PAR1")
-    Path("cut-off/accounts.csv").unlink()
+    shutil.copytree(folder / GOOD, folder / "cut-off")
+    (folder / "cut-off" / "prompts.parquet").write_bytes(b"PAR1")
+    (folder / "cut-off" / "accounts.csv").unlink()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _places(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("place", PLACES)

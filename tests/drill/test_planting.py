@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -20,8 +21,17 @@ from harvestdetect.drill.survey import SAMPLE, Survey
 from harvestdetect.drill.texts import Texts
 from tests.drill.making import DAYS, START, batches, prompts, surveyed
 
-DUMP = batches(prompts(1_500))
-SURVEY = surveyed(DUMP)
+
+@cache
+def whole() -> list[Batch]:
+    """The dump into which campaigns are planted. No import waits for it."""
+    return batches(prompts(1_500))
+
+
+@cache
+def the_survey() -> Survey:
+    """The survey of :func:`whole`."""
+    return surveyed(whole())
 
 
 def design(**changes: Any) -> Design:
@@ -30,8 +40,9 @@ def design(**changes: Any) -> Design:
 
 
 def campaigns(
-    designs: Sequence[Design], survey: Survey = SURVEY, *, seed: int = 0, excluded: Sequence[str] = ()
+    designs: Sequence[Design], survey: Survey | None = None, *, seed: int = 0, excluded: Sequence[str] = ()
 ) -> list[DrillCampaign]:
+    survey = survey or the_survey()
     trials = [Trial(number=i, design=one, factor=None) for i, one in enumerate(designs, 1)]
     texts = Texts([row.text for row in survey.sample], seed=seed)
     hosts = Hosts(survey, excluded)
@@ -50,26 +61,27 @@ def rows_of(made: Sequence[Batch]) -> list[dict[str, Any]]:
 
 
 def added(
-    chosen: Sequence[DrillCampaign], dump: Sequence[Batch] = DUMP, survey: Survey = SURVEY
+    chosen: Sequence[DrillCampaign], dump: Sequence[Batch] | None = None, survey: Survey | None = None
 ) -> list[dict[str, Any]]:
     """The planted rows."""
-    return rows_of(list(planted(dump, chosen, survey, seed=0)))[sum(b.prompts.num_rows for b in dump) :]
+    dump = whole() if dump is None else dump
+    return rows_of(list(planted(dump, chosen, survey or the_survey(), seed=0)))[sum(b.prompts.num_rows for b in dump) :]
 
 
 # ---------------------------------------------------------------- the survey
 
 
 def test_the_survey_counts() -> None:
-    rows = rows_of(DUMP)
+    rows = rows_of(whole())
     volume = Counter(row["account"] for row in rows)
-    assert SURVEY.accounts == sorted(volume)
-    assert SURVEY.volume.tolist() == [volume[name] for name in SURVEY.accounts]
-    assert SURVEY.span == (min(row["time"] for row in rows), max(row["time"] for row in rows))
-    assert SURVEY.fields == {"ip", "org", "created_at"}
+    assert the_survey().accounts == sorted(volume)
+    assert the_survey().volume.tolist() == [volume[name] for name in the_survey().accounts]
+    assert the_survey().span == (min(row["time"] for row in rows), max(row["time"] for row in rows))
+    assert the_survey().fields == {"ip", "org", "created_at"}
     busiest = max(volume, key=lambda name: volume[name])
     times = sorted(row["time"] for row in rows if row["account"] == busiest)
-    assert SURVEY.times_of(SURVEY.accounts.index(busiest)).tolist() == times
-    assert len(SURVEY.sample) == min(SAMPLE, len(rows))
+    assert the_survey().times_of(the_survey().accounts.index(busiest)).tolist() == times
+    assert len(the_survey().sample) == min(SAMPLE, len(rows))
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
@@ -109,15 +121,15 @@ def test_a_campaign_is_what_its_design_says(seed: int, share: float, each: int, 
     sent = Counter(row["account"] for row in new)
     assert sent == {host.account: host.harvest for host in hosts}
     assert len(hosts) == 12
-    own = Counter(row["account"] for row in rows_of(DUMP))
+    own = Counter(row["account"] for row in rows_of(whole()))
     if share < 1:
         harvest, all_rows = sum(sent.values()), sum(sent[h.account] + h.own for h in hosts)
         assert harvest / all_rows == pytest.approx(share, abs=0.1)
-        assert all(h.own == sum(own[SURVEY.accounts[s]] for s in h.sources) for h in hosts)
+        assert all(h.own == sum(own[the_survey().accounts[s]] for s in h.sources) for h in hosts)
     else:
         assert not set(sent) & set(own), "a new account has the id of a real one"
     assert sum(sent.values()) / len(hosts) == pytest.approx(each, rel=0.55)
-    first, last = SURVEY.span or (0, 0)
+    first, last = the_survey().span or (0, 0)
     assert all(first <= row["time"] <= last for row in new)
     assert all(row["created_at"] == NO_TIME or row["created_at"] <= row["time"] for row in new)
     assert all(row["parts"][0].strip() for row in new)
@@ -126,19 +138,19 @@ def test_a_campaign_is_what_its_design_says(seed: int, share: float, each: int, 
 
 def test_the_rows_of_the_dump_stay() -> None:
     chosen = campaigns([design(), design(share=0.2, tempo="human")])
-    passed = rows_of(list(planted(DUMP, chosen, SURVEY, seed=0)))
-    assert passed[: len(rows_of(DUMP))] == rows_of(DUMP)
+    passed = rows_of(list(planted(whole(), chosen, the_survey(), seed=0)))
+    assert passed[: len(rows_of(whole()))] == rows_of(whole())
 
 
 def test_accounts_are_joined_where_none_is_large_enough() -> None:
     (campaign,) = campaigns([design(accounts=4, prompts=10, share=0.1)])
     hosts = campaign.cast.hosts
     assert any(len(host.sources) > 1 for host in hosts)
-    everything = rows_of(list(planted(DUMP, [campaign], SURVEY, seed=0)))
-    before = rows_of(DUMP)
+    everything = rows_of(list(planted(whole(), [campaign], the_survey(), seed=0)))
+    before = rows_of(whole())
     volume = Counter(row["account"] for row in everything)
     assert all(volume[host.account] == host.own + host.harvest for host in hosts)
-    gone = {SURVEY.accounts[s] for host in hosts for s in host.sources[1:]}
+    gone = {the_survey().accounts[s] for host in hosts for s in host.sources[1:]}
     assert not gone & set(volume)
     kept = everything[: len(before)]
     assert [row | {"account": ""} for row in kept] == [row | {"account": ""} for row in before]
@@ -149,7 +161,7 @@ def test_accounts_are_joined_where_none_is_large_enough() -> None:
 
 def test_human_tempo_keeps_the_hours_of_the_account() -> None:
     (campaign,) = campaigns([design(prompts=10, tempo="human")])
-    hour = {row["account"]: row["time"] % 86_400 // 3_600 for row in rows_of(DUMP)}
+    hour = {row["account"]: row["time"] % 86_400 // 3_600 for row in rows_of(whole())}
     for row in added([campaign]):
         distance = abs(row["time"] % 86_400 // 3_600 - hour[row["account"]])
         assert min(distance, 24 - distance) <= 1
@@ -160,19 +172,19 @@ def test_human_tempo_keeps_the_hours_of_the_account() -> None:
 def test_shared_addresses_are_shared_and_nobody_elses() -> None:
     (campaign,) = campaigns([design(accounts=30, prompts=2, infrastructure="shared")])
     new = added([campaign])
-    known = {row["ip"] for row in rows_of(DUMP)}
+    known = {row["ip"] for row in rows_of(whole())}
     assert not {row["ip"] for row in new} & known
     assert len({row["ip"] for row in new}) <= 4
     (plain,) = campaigns([design(accounts=30, prompts=2)])
-    own = {row["account"]: row["ip"] for row in rows_of(DUMP)}
+    own = {row["account"]: row["ip"] for row in rows_of(whole())}
     assert all(row["ip"] == own[row["account"]] for row in added([plain]))
 
 
 def test_new_accounts_have_values_like_those_of_the_dump() -> None:
     (campaign,) = campaigns([design(share=1.0)])
     new = added([campaign])
-    assert {row["org"] for row in new} <= {row["org"] for row in rows_of(DUMP)}, "common values are kept"
-    assert not {row["ip"] for row in new} & {row["ip"] for row in rows_of(DUMP)}, "rare values are not"
+    assert {row["org"] for row in new} <= {row["org"] for row in rows_of(whole())}, "common values are kept"
+    assert not {row["ip"] for row in new} & {row["ip"] for row in rows_of(whole())}, "rare values are not"
     assert all(row["asn"] is None for row in new), "the dump has no such field"
 
 
@@ -188,13 +200,15 @@ def test_a_dump_without_times_and_fields() -> None:
 
 
 def test_excluded_accounts_are_no_hosts() -> None:
-    excluded = [name for name, volume in zip(SURVEY.accounts, SURVEY.volume, strict=True) if volume == 3][::2]
+    excluded = [name for name, volume in zip(the_survey().accounts, the_survey().volume, strict=True) if volume == 3][
+        ::2
+    ]
     (campaign,) = campaigns([design(accounts=20)], excluded=excluded)
     assert not {host.account for host in campaign.cast.hosts} & set(excluded)
 
 
 def test_too_few_accounts_are_said() -> None:
-    hosts = Hosts(SURVEY, ())
+    hosts = Hosts(the_survey(), ())
     assert hosts.impossible(design()) is None
     assert "accounts are more than" in str(hosts.impossible(design(accounts=200)))
     assert "prompts are more than" in str(hosts.impossible(design(accounts=100, prompts=30)))
@@ -233,7 +247,7 @@ def test_campaigns_with_one_manner_are_apart() -> None:
     trials = [Trial(number=i, design=design(accounts=2, rewording="reworded"), factor=None) for i in range(1, 8)]
     texts = Texts([], seed=0)
     authors = {trial.number: texts.author(trial) for trial in trials}
-    rounds = in_rounds(trials, authors, Hosts(SURVEY, ()), SURVEY, seed=0, per_scan=5)
+    rounds = in_rounds(trials, authors, Hosts(the_survey(), ()), the_survey(), seed=0, per_scan=5)
     for chosen in rounds:
         manners = [campaign.author.manner for campaign in chosen]
         assert len(set(manners)) == len(manners)
@@ -245,7 +259,7 @@ def test_campaigns_of_one_scan_are_small_and_share_no_account() -> None:
     trials = [Trial(number=i, design=one, factor=None) for i, one in enumerate(designs, 1)]
     texts = Texts([], seed=0)
     authors = {trial.number: texts.author(trial) for trial in trials}
-    rounds = in_rounds(trials, authors, Hosts(SURVEY, ()), SURVEY, seed=0, per_scan=4, apart={2: {1, 3}})
+    rounds = in_rounds(trials, authors, Hosts(the_survey(), ()), the_survey(), seed=0, per_scan=4, apart={2: {1, 3}})
     assert sorted(c.trial.number for chosen in rounds for c in chosen) == list(range(1, len(trials) + 1))
     assert not {1, 3} & next(numbers for r in rounds if 2 in (numbers := {c.trial.number for c in r}))
     for chosen in rounds:
@@ -254,10 +268,10 @@ def test_campaigns_of_one_scan_are_small_and_share_no_account() -> None:
         assert len(set(names)) == len(names)
         assert len(set(sources)) == len(sources)
         assert len(chosen) <= 4
-        share = sum(c.cast.touched for c in chosen) / len(SURVEY.accounts)
+        share = sum(c.cast.touched for c in chosen) / len(the_survey().accounts)
         assert share <= (TOGETHER if len(chosen) > 1 else ALONE)
         if len(chosen) > 1:
-            assert sum(c.cast.harvest for c in chosen) <= ROWS_TOGETHER * SURVEY.rows
+            assert sum(c.cast.harvest for c in chosen) <= ROWS_TOGETHER * the_survey().rows
 
 
 # ---------------------------------------------------------------- ids

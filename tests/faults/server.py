@@ -5,6 +5,9 @@ library of faults is loaded into it, and each command reads a plan of its own. N
 before a fork. A command whose plan watches the folder of the model reads it again. What a command computed that
 :mod:`tests.once` keeps is there for those after it.
 
+A test of a shell script puts :meth:`Server.write_program` in the place of the command: a small program that hands its
+arguments, streams, folder and environment to that process.
+
 As a program (``python -m faults.server SOCKET``) it is that process; :class:`Server` starts it and talks to it.
 """
 
@@ -50,6 +53,19 @@ IMPORTED: Final = (
     *("faiss", "networkx", "jinja2", "rich.console", "rich.table"),
 )
 """What a scan imports and takes long. Imported before the first fork; the rest follows after the first command."""
+PROGRAM: Final = """\
+#!/bin/sh
+exec "{python}" -ISc '
+import json, os, socket, sys
+asked = {{"arguments": sys.argv[1:], "kept": "{kept}", "folder": os.getcwd(), "umask": os.umask(0)}}
+with socket.socket(socket.AF_UNIX) as talk:
+    talk.connect("{socket}")
+    socket.send_fds(talk, [json.dumps({{**asked, "environment": dict(os.environ)}}).encode() + b"\\n"], [0, 1, 2])
+    code = int(talk.recv(100))
+sys.exit(code if code >= 0 else 128 - code)
+' "$@"
+"""
+"""A program that has a command run in a fork. It starts in hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,12 @@ class Server:
         out, err = ((folder / name).read_text(errors="backslashreplace") for name in ("out", "err"))
         return Done(int(answer), out, err, time.monotonic() - start)
 
+    def write_program(self, path: Path) -> None:
+        """Writes a program that runs as ``harvestdetect`` does."""
+        program = PROGRAM.format(python=sys.executable, kept=self._folder, socket=self._socket)
+        path.write_text(program, encoding="utf-8")
+        path.chmod(0o755)
+
 
 # ---------------------------------------------------------------- the process itself
 
@@ -184,16 +206,30 @@ def _serve(path: str) -> None:
                     time.sleep(0.01)
             if listening in ready:
                 talk, _ = listening.accept()
-                asked = json.loads(talk.makefile("rb").readline())
+                asked = _asked(talk)
                 child = os.fork()
                 if not child:
                     for other in (listening, talk, *(r[1] for r in running.values())):
                         other.close()
                     _run(asked)
+                for stream in asked.get("streams", ()):
+                    os.close(stream)
                 running[os.pidfd_open(child)] = child, talk, Path(asked["out"]).with_name("modules")
     finally:
         for child, _, _ in running.values():
             os.kill(child, signal.SIGKILL)
+
+
+def _asked(talk: socket.socket) -> dict[str, Any]:
+    """What a test or a program asks for. Streams of a program are those of its child."""
+    data, streams, _, _ = socket.recv_fds(talk, 1 << 20, 3)
+    while not data.endswith(b"\n"):
+        data += talk.recv(1 << 20)
+    asked: dict[str, Any] = json.loads(data)
+    if streams:
+        kept = Path(tempfile.mkdtemp(prefix="run-", dir=asked["kept"]))
+        asked |= {"streams": streams, "plan": None, "out": str(kept / "out"), "largest_file": None}
+    return asked
 
 
 def _read_model() -> None:
@@ -246,7 +282,9 @@ def _run(asked: Mapping[str, Any]) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
-        for number, name in ((1, "out"), (2, "err")):
+        if "streams" in asked:
+            _take_the_place(asked)
+        for number, name in ((1, "out"), (2, "err")) if "streams" not in asked else ():
             handle = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(handle, number)
             os.close(handle)
@@ -277,6 +315,21 @@ def _run(asked: Mapping[str, Any]) -> None:
         with suppress(Exception):
             sys.stderr.flush()
         os._exit(code)
+
+
+def _take_the_place(asked: Mapping[str, Any]) -> None:
+    """Gives this process the streams, the folder, the mask and the environment of a program."""
+    for number, stream in enumerate(asked["streams"]):
+        os.dup2(stream, number)
+        os.close(stream)
+    # The streams of the server may be files, and remember where they are in them.
+    sys.stdin = os.fdopen(0, encoding="utf-8")
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    os.chdir(asked["folder"])
+    os.umask(asked["umask"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
 
 
 def _command(arguments: Sequence[str]) -> int:

@@ -49,7 +49,7 @@ class Group:
 
 GROUPS = (
     Group(start="csv-", size=0.004, seconds=SECONDS / 2),
-    Group(start="parquet-", size=0.01),
+    Group(start="parquet-", size=0.004, seconds=SECONDS / 2),
     Group(start="zstd-", size=0.01),
     Group(start="", size=0.004, seconds=SECONDS / 2),
 )

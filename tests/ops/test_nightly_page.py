@@ -19,6 +19,7 @@ import pytest
 
 from harvestdetect.cli.main import cli
 from harvestdetect.ops.metrics import RunMetrics, metrics_text
+from tests.faults.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "nightly.md").read_text(encoding="utf-8")
@@ -99,12 +100,11 @@ def here(block: str, root: Path, url: str) -> str:
 )
 @pytest.mark.skipif(not all(map(has, NEEDED)), reason=f"the command line has not all of {sorted(NEEDED)}")
 def test_the_page_is_followed_from_a_fresh_machine_to_the_first_alert(
-    tmp_path: Path, environment: Mapping[str, str], receiver: Receiver
+    tmp_path: Path, environment: Mapping[str, str], receiver: Receiver, commands: Server
 ) -> None:
     program = tmp_path / PROGRAM[1:]
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harvestdetect "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    commands.write_program(program)
     (program.parent / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     (program.parent / "python").chmod(0o755)
     for folder in ("etc", "srv", "root", "var/lib", "var/backups"):
