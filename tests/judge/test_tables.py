@@ -30,12 +30,12 @@ from harvestdetect.explain.files import read_scan
 from harvestdetect.judge import findings
 from harvestdetect.judge.calibration import fit_calibration
 from harvestdetect.judge.candidates import candidates_of
+from harvestdetect.judge.caps import EXPLAINED_CAP
 from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, ledger_rows
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import SIGNIFICANT, MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.members import Memberships
-from harvestdetect.judge.caps import EXPLAINED_CAP
 from harvestdetect.judge.triage import CARRIES, Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
