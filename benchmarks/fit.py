@@ -38,12 +38,12 @@ from benchmarks.fitting import Examples, Kind, fit
 from benchmarks.pages import publish
 from benchmarks.real_texts import Half
 from benchmarks.worlds import ROOT, commit_of
-from harvestdetect.data import Family
+from harvestdetect.data import TIERS, Family
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.readings import ACCOUNTS, READINGS
 from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post
 from harvestdetect.judge.ledger_file import dumped
-from harvestdetect.judge.triage import Judgement, capped_reach, judge
+from harvestdetect.judge.triage import Judgement, judge
 
 __all__ = ["main"]
 
@@ -368,7 +368,7 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     settled = _settled(folds, _kinds_held_out(examples), Allowed.of(dumps), prior=whole.prior)
     judged, moved = settled.judged, settled.moved
     innocents = [j for e, j in judged if e.is_innocent]
-    reach = sorted(map(capped_reach, innocents))
+    reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
     nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
     model = _stretched(whole, settled.stretch, settled.unseen)
     ledger = replace(

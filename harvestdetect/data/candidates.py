@@ -92,9 +92,9 @@ class Candidate:
     accounts: int
     prompts: int
     uncapped: Tier | None = None
-    """The tier if nothing capped it."""
+    """The tier without hard rules."""
     capped_by: tuple[str, ...] = ()
-    """Labels of the benign explanations that cap it at ``tier``; none where it is not capped."""
+    """Labels of the hard rules that cap it at ``tier``; none where it is not capped."""
     templated: bool = True
     """Whether it has a template rather than only a subject."""
     templates: int = 1

@@ -68,6 +68,6 @@ class BenignExplanation:
     sentence: str
     """The statistic for and against, in words; or what is missing to decide."""
     caps: Tier | None = None
-    """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
+    """The highest tier that a finding may reach while this hard rule fits; None caps nothing."""
     bits: float | None = None
     """What its rows add to the ledger: negative for it, positive against it. None for a hard rule, or without data."""

@@ -23,7 +23,7 @@ from harvestdetect.explain.values import (
 from harvestdetect.judge.candidate_file import excerpt_of
 from harvestdetect.judge.caps import capped
 from harvestdetect.judge.members_file import recommended_from
-from harvestdetect.judge.triage import LEAST_CUT, tier_of
+from harvestdetect.judge.triage import LEAST_CUT, bits_of_explanations, doubt_of, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
@@ -263,14 +263,16 @@ def shortfall(candidate: Candidate, *, least: float) -> str:
 
 
 def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None, less: float = 0.0) -> Tier | None:
-    """The tier without the rows of a family, or without some bits, if nothing capped it."""
+    """The tier without the rows of a family, or without an explanation of some bits, if no hard rule capped it."""
     left = tuple(f for f in candidate.family_results if f.family != without)
     gone = sum(f.bits for f in candidate.family_results if f.family == without)
-    return tier_of(candidate.score - gone - less, left, fdr=fdr)
+    rows = {row.id: row.bits for row in candidate.ledger if row.family != without}
+    doubt = doubt_of(bits_of_explanations(rows).values()) - less
+    return tier_of(candidate.score - gone - less, left, doubt=doubt, fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
-    """The tier under all that caps it."""
+    """The tier under all hard rules."""
     for explanation in explanations:
         tier = capped(tier, explanation.caps)
     return tier
@@ -344,8 +346,7 @@ def _by_explanation(candidate: Candidate, fdr: float) -> list[Change]:
     for explanation in candidate.benign_explanations:
         if explanation.bits is None or explanation.bits >= 0:
             continue
-        others = [b for b in candidate.benign_explanations if b is not explanation]
-        tier = _capped(_tier_of(candidate, fdr, less=explanation.bits), others)
+        tier = _capped(_tier_of(candidate, fdr, less=explanation.bits), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
                 Change(
@@ -358,11 +359,11 @@ def _by_explanation(candidate: Candidate, fdr: float) -> list[Change]:
 
 
 def _by_rule(candidate: Candidate) -> list[Change]:
-    """What the tier would be without a hard rule or a verdict that caps it."""
+    """What the tier would be without a hard rule that caps it."""
     uncapped = candidate.uncapped
     found = []
     for rule in candidate.benign_explanations:
-        if rule.caps and rule.bits is None and _capped(uncapped, (rule,)) != uncapped:
+        if rule.caps and _capped(uncapped, (rule,)) != uncapped:
             tier = _capped(uncapped, [b for b in candidate.benign_explanations if b is not rule])
             found.append(
                 Change(

@@ -21,7 +21,7 @@ from harvestdetect.data import TIERS, Batch, Detection, Tier
 from harvestdetect.errors import CalibrationError
 from harvestdetect.judge.ledger import Ledger, values_of
 from harvestdetect.judge.measure import CandidateLike, judgements_of
-from harvestdetect.judge.triage import capped_reach, tier_of_reach
+from harvestdetect.judge.triage import Judgement, tier_of_reach
 from harvestdetect.settings import Settings
 from harvestdetect.util.tails import chi2_quantile
 
@@ -167,7 +167,7 @@ def fit_calibration(
     reach: list[tuple[float, float, float]] = []
     for half, others in zip(halves, reversed(fitted), strict=True):
         judged = judgements_of(half.candidates, ledger=ledger, innocents=others, fdr=settings.fdr)
-        reach.extend(map(capped_reach, judged))
+        reach.extend(map(_reach, judged))
     innocents = _innocents(candidates)
     return Calibration(
         innocents=innocents,
@@ -197,6 +197,14 @@ def _innocents(candidates: Sequence[CandidateLike]) -> tuple[dict[str, float], .
         for c in candidates
         if all(e.caps != TIERS[-1] for e in c.benign)
     )
+
+
+def _reach(judgement: Judgement) -> tuple[float, float, float]:
+    top = TIERS.index(judgement.cap) if judgement.cap else 0
+    urgent, review, watch = (
+        judgement.reach[tier] if place >= top else float("inf") for place, tier in enumerate(TIERS)
+    )
+    return urgent, review, watch
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What caps the tier of a finding: a benign explanation that fits, or the benign verdict of an analyst."""
+"""What caps the tier of a finding: the hard rules, and the benign verdict of an analyst."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from typing import Final
 
 from harvestdetect.data import TIERS, BenignExplanation, Tier
 
-__all__ = ["BENIGN_CAP", "EXPLAINED_CAP", "VERDICT", "benign_verdict", "capped"]
-
-EXPLAINED_CAP: Final[Tier] = "review"
-"""The highest tier of a candidate that a benign explanation fits. Much of its other evidence may have the same innocent
-cause, such as one office. The bits of the explanation cannot say so, because rows are added up."""
+__all__ = ["BENIGN_CAP", "VERDICT", "benign_verdict", "capped"]
 
 VERDICT: Final = "verdict"
 """Id of the benign explanation that the benign verdict of an analyst is."""

@@ -22,9 +22,8 @@ from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
 from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.wording import copies_share, in_common
-from harvestdetect.judge.caps import EXPLAINED_CAP
 from harvestdetect.judge.ledger import EFFECT, Ledger, post, values_of
-from harvestdetect.judge.triage import Judgement, bits_of_explanations, fits, judge
+from harvestdetect.judge.triage import CARRIES, Judgement, bits_of_explanations, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
@@ -40,8 +39,6 @@ CANDIDATES_PER_TASK: Final = 16
 SIGNIFICANT: Final = 0.05
 """Largest p-value of a measure beyond text that calls for a closer look. It decides nothing, because the measures of a
 closer look have no row in the ledger. Chosen."""
-JUDGED: Final = frozenset(e.id for e in EXPLANATIONS if e.rows)
-"""Ids of the benign explanations that the ledger judges."""
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
 """Position of each family in the evidence of a candidate."""
 
@@ -172,15 +169,15 @@ def with_bits(measured: MeasuredCandidate, judgement: Judgement) -> MeasuredCand
 
     An explanation fits if its rows speak against a campaign by :data:`~harvestdetect.judge.triage.CARRIES` bits.
     """
-    explained_by = bits_of_explanations(judgement.rows)
+    judged, explained_by = {e.id for e in EXPLANATIONS if e.rows}, bits_of_explanations(judgement.rows)
     evidence = tuple(replace(e, bits=_sum(judgement.rows, (e.id, e.id + EFFECT))) for e in measured.evidence)
     benign = []
     for one in measured.benign:
-        if one.id in JUDGED:
+        if one.id in judged:
             bits = explained_by.get(one.id)
-            verdict: Fit = "unknown" if bits is None else "fits" if fits(bits) else "unlikely"
-            caps = EXPLAINED_CAP if fits(bits) else None
-            one = replace(one, bits=bits, verdict=verdict, caps=caps)
+            fits = bits is not None and bits <= -CARRIES
+            verdict: Fit = "unknown" if bits is None else "fits" if fits else "unlikely"
+            one = replace(one, bits=bits, verdict=verdict)
         benign.append(one)
     return replace(measured, evidence=evidence, benign=tuple(benign))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Family, FamilyResult, RateStep, Tier
 from harvestdetect.evidence.explanations import EXPLANATIONS
-from harvestdetect.judge.caps import EXPLAINED_CAP, capped
+from harvestdetect.judge.caps import capped
 from harvestdetect.judge.ledger import Ledger, Posted, innocence
 from harvestdetect.util.arrays import Floats
 
@@ -20,11 +20,10 @@ __all__ = [
     "Cut",
     "Judgement",
     "bits_of_explanations",
-    "capped_reach",
     "changes",
+    "doubt_of",
     "ends_finding",
     "expected_false",
-    "fits",
     "judge",
     "q_values",
     "ranked",
@@ -41,8 +40,7 @@ BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 CARRIES: Final = 1.0
-"""Bits from which a family carries weight of its own: campaigns look like that twice as often. From as many bits
-against a campaign, a benign explanation fits. Chosen."""
+"""Bits from which a family carries weight of its own: campaigns look like that twice as often. Chosen."""
 URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 2.5
@@ -72,14 +70,16 @@ class Judgement:
     family_results: tuple[FamilyResult, ...] = ()
     """The sum of each family that has a row."""
     uncapped: Tier | None = None
-    """The tier if nothing capped it."""
+    """The tier if no hard rule capped it."""
     cap: Tier | None = None
-    """The highest tier that hard rules and benign explanations allow; None: any."""
+    """The highest tier that hard rules allow; None: any."""
     capped_by: tuple[str, ...] = ()
-    """Labels of the benign explanations that set ``cap``, even if the tier is below the cap anyway."""
+    """Labels of the rules that set ``cap``, even if the tier is below the cap anyway."""
     reach: Mapping[Tier, float] = field(default_factory=dict)
     """For each tier, the smallest false-discovery rate at which the candidate reaches it or a higher one, without caps.
     Infinite if it never does."""
+    doubt: float = 0.0
+    """See :func:`doubt_of`."""
 
 
 def judge(
@@ -90,17 +90,18 @@ def judge(
     The probability that a candidate is innocent (its local false-discovery rate, Efron 2004) decides. The tiers need:
 
     * ``review``: at most ``fdr``.
-    * ``urgent``: at most :data:`URGENT` of it, and two families beyond text with :data:`CARRIES` bits or more, so that
-      no single kind of evidence is enough.
+    * ``urgent``: at most :data:`URGENT` of it, even if the bits of the benign explanations count twice; and two
+      families beyond text with :data:`CARRIES` bits or more, so that no single kind of evidence is enough. Rows are
+      added as if nothing caused several of them, but one office causes a common network, a common day of sign-up and a
+      common list of work, and only one of these rows says so.
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
     A candidate for which no family carries weight is no finding, whatever the prior and the absence of evidence against
-    it say. A hard rule (the registry of known scaffolds) caps the tier, and so does a benign explanation that fits, at
-    :data:`~harvestdetect.judge.caps.EXPLAINED_CAP`.
+    it say. A hard rule (the registry of known scaffolds) caps the tier.
 
     Args:
         posted: the ledger of each candidate.
-        benign: explanations of each candidate; those that are missing cap the tier under their id.
+        benign: explanations of each candidate.
         ledger: the model, for the families of its rows.
         fdr: largest probability of innocence at ``review``.
     """
@@ -108,11 +109,9 @@ def judge(
     found = []
     for i, one in enumerate(posted):
         family_results = _family_results(one, ledger)
-        reach = _reach(one.total, family_results)
+        doubt = doubt_of(bits_of_explanations(one.rows).values())
+        reach = _reach(one.total, family_results, doubt=doubt)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
-        names = {e.id: e.name for e in benign[i]}
-        explained_by = bits_of_explanations(one.rows)
-        caps += [(EXPLAINED_CAP, names.get(id_, id_)) for id_, bits in explained_by.items() if fits(bits)]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
         found.append(
@@ -128,24 +127,10 @@ def judge(
                 cap=cap,
                 capped_by=tuple(name for c, name in caps if c == cap),
                 reach=reach,
+                doubt=doubt,
             )
         )
     return found
-
-
-def bits_of_explanations(rows: Mapping[str, float]) -> Mapping[str, float]:
-    """The bits of each benign explanation that has rows in a ledger, by its id, to two decimals.
-
-    Args:
-        rows: bits of each row of a candidate's ledger.
-    """
-    found = {e.id: [rows[id_] for id_ in e.rows if id_ in rows] for e in EXPLANATIONS}
-    return {id_: round(sum(own), 2) for id_, own in found.items() if own}
-
-
-def fits(bits: float | None) -> bool:
-    """Whether a benign explanation with these bits fits; None: it has no row."""
-    return bits is not None and bits <= -CARRIES
 
 
 def q_values(totals: Sequence[float]) -> Floats:
@@ -187,25 +172,44 @@ def ranked(judgements: Sequence[Judgement]) -> list[int]:
     return sorted(rows, key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
 
 
-def _reach(total: float, family_results: Sequence[FamilyResult]) -> Mapping[Tier, float]:
+def bits_of_explanations(rows: Mapping[str, float]) -> Mapping[str, float]:
+    """The bits of each benign explanation that has rows in a ledger, by its id.
+
+    Args:
+        rows: bits of each row of a candidate's ledger.
+    """
+    found = {e.id: [rows[id_] for id_ in e.rows if id_ in rows] for e in EXPLANATIONS}
+    return {id_: round(sum(own), 2) for id_, own in found.items() if own}
+
+
+def doubt_of(bits: Iterable[float | None]) -> float:
+    """What the benign explanations take from the bits a second time, for ``urgent``: 0 or less.
+
+    Args:
+        bits: of each explanation; None where it has no row.
+    """
+    return sum(one for one in bits if one is not None and one < 0)
+
+
+def _reach(total: float, family_results: Sequence[FamilyResult], *, doubt: float) -> Mapping[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
     if not any(s.stands for s in family_results):
         return dict.fromkeys(TIERS, math.inf)
-    innocent = float(innocence(np.array([total]))[0])
+    innocent, doubted = innocence(np.array([total, total + doubt])).tolist()
     two = sum(s.stands for s in family_results if s.family in BEYOND_TEXT) > 1
-    return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
+    return {"urgent": doubted / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
 
 
-def capped_reach(judgement: Judgement) -> tuple[float, float, float]:
-    """:attr:`Judgement.reach` of each of ``TIERS`` under its cap: infinite for tiers above it."""
-    top = TIERS.index(judgement.cap) if judgement.cap else 0
-    urgent, review, watch = (judgement.reach[tier] if i >= top else math.inf for i, tier in enumerate(TIERS))
-    return urgent, review, watch
+def tier_of(total: float, family_results: Sequence[FamilyResult], *, doubt: float, fdr: float) -> Tier | None:
+    """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`.
 
-
-def tier_of(total: float, family_results: Sequence[FamilyResult], *, fdr: float) -> Tier | None:
-    """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`."""
-    return _best(_reach(total, family_results), fdr)
+    Args:
+        total: bits.
+        family_results: of the families.
+        doubt: see :func:`doubt_of`.
+        fdr: the rate.
+    """
+    return _best(_reach(total, family_results, doubt=doubt), fdr)
 
 
 def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:
@@ -238,7 +242,7 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 
 
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
-    """What would change the tier, one sentence each: other false-discovery rates, or nothing that caps it.
+    """What would change the tier, one sentence each: other rates, no doubt (:func:`doubt_of`), or no hard rule.
 
     Other rates are those of :func:`steps`, with the candidates and the ledgers of this scan. Stricter rates come first,
     each time from the nearest change to the farthest.
@@ -252,9 +256,16 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
             stricter.append(f"{_would_be(past.tier)} at a false-discovery rate below {step.fdr:.2g}.")
         past = step
     found = [*reversed(stricter), *looser]
+    if fdr < judgement.reach.get("urgent", math.inf) < math.inf and _undoubted(judgement) <= URGENT * fdr:
+        found.append(f"{_would_be('urgent')} if the {-judgement.doubt:.1f} bits of benign explanations counted once.")
     if judgement.uncapped != judgement.tier:
-        found.append(f"{_would_be(judgement.uncapped)} if this did not cap it: {'; '.join(judgement.capped_by)}.")
+        found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)
+
+
+def _undoubted(judgement: Judgement) -> float:
+    """The probability of innocence if the benign explanations count once."""
+    return float(innocence(np.array([judgement.score]))[0])
 
 
 def ends_finding(change: str) -> bool:

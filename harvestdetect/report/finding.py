@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from harvestdetect.data import TIERS, BenignExplanation, Detection, Evidence, Finding, Member, SharedValue, Template
+from harvestdetect.data import BenignExplanation, Detection, Evidence, Finding, Member, SharedValue, Template
 from harvestdetect.evidence.measures import target_id
 from harvestdetect.judge.members_file import recommended_from
 from harvestdetect.report import svg
@@ -305,9 +305,8 @@ def _inference(f: Finding, chance: str) -> str:
             "What there is may well come from an innocent group. Keep an eye on it; there is no ground for action yet."
         )
     if capped:
-        cap = max((b.caps for b in capped if b.caps), key=TIERS.index)
-        reasons = ", ".join(b.name for b in capped if b.caps == cap)
-        text += f" The tier can be at most {cap}, because a benign explanation fits: {reasons}."
+        reasons = ", ".join(b.name for b in capped)
+        text += f" A hard rule fits ({reasons}), so the tier can be at most {capped[0].caps}."
     return text
 
 

@@ -41,7 +41,7 @@ def decisive(result: Drill) -> list[tuple[Trial, bool, bool, str | None]]:
 
 def test_campaigns_planted_together_are_found_as_those_planted_alone(cache: Path) -> None:
     told: list[str] = []
-    fixed = {"accounts": 20, "tempo": "machine"}
+    fixed = {"accounts": 20, "tempo": "machine", "prompts": 10}
     dump = batches(prompts(1_400, seed=2, most=12, fields=False))
     together = drilled(cache, dump, fixed=fixed, trials=4, per_scan=PER_SCAN, notes=told.append)
     alone = drilled(cache, dump, fixed=fixed, trials=4, per_scan=1)

@@ -24,6 +24,7 @@ from harvestdetect.data import (
     Candidate,
     Family,
     FamilyResult,
+    LedgerRow,
 )
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.evidence.measures import MEASURES
@@ -507,7 +508,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
         candidate = make_candidate(
             tier=judgement.tier, uncapped=judgement.uncapped, score=judgement.score, evidence=(),
             probability=judgement.probability, benign_explanations=held, family_results=judgement.family_results,
-            steps=steps(judgement),
+            steps=steps(judgement), ledger=(),
         )  # fmt: skip
         if all(abs(rate - 0.2) > 1e-3 for rate in judgement.reach.values()):
             assert of_campaigns._tier_of(candidate, 0.2) == judgement.uncapped
@@ -518,15 +519,18 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], Any]])
 
 
 def test_a_family_that_is_left_out_carries_no_weight() -> None:
-    candidate = make_candidate(
-        score=8.0,
-        family_results=(
-            FamilyResult(family="structure", bits=1.5, stands=True),
-            FamilyResult(family="time", bits=1.2, stands=True),
-        ),
+    office = LedgerRow(id="one_network", name="accounts in one network", family="infrastructure", bits=-3.0)
+    families = (
+        FamilyResult(family="structure", bits=1.5, stands=True),
+        FamilyResult(family="time", bits=1.2, stands=True),
     )
+    candidate = make_candidate(score=8.0, family_results=families, ledger=())
     assert of_campaigns._tier_of(candidate, 0.2) == "urgent"
     assert of_campaigns._tier_of(candidate, 0.2, without="time") == "review", "one kind is never enough for urgent"
+    doubted = dataclasses.replace(candidate, ledger=(office,))
+    assert of_campaigns._tier_of(doubted, 0.2) == "review", "5 bits are too few for urgent"
+    assert of_campaigns._tier_of(doubted, 0.2, less=-3.0) == "urgent"
+    assert of_campaigns._tier_of(doubted, 0.2, without="infrastructure") == "urgent"
 
 
 def test_help_names_what_it_reads() -> None:

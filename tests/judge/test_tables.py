@@ -30,7 +30,6 @@ from harvestdetect.explain.files import read_scan
 from harvestdetect.judge import findings
 from harvestdetect.judge.calibration import fit_calibration
 from harvestdetect.judge.candidates import candidates_of
-from harvestdetect.judge.caps import EXPLAINED_CAP
 from harvestdetect.judge.findings import FindingInputs, campaign_ids, finding_of, ledger_rows
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.ledger_file import shipped_ledger
@@ -141,7 +140,7 @@ def test_rewording_every_label_changes_no_judgement(measuring: Measuring) -> Non
     before, after = measuring.measured(MEASURES, table), measuring.measured(measures, explanations)
     judged = [judgements_of(b, ledger=shipped_ledger(), fdr=FDR) for b in (before, after)]
     assert any(j.tier for j in judged[0])
-    assert all("a toy reading" in j.capped_by for j in judged[0])
+    assert all(j.capped_by == ("a toy reading",) for j in judged[0])
     assert plain(judged[0]) == plain(judged[1])
     for old, new in zip(before, after, strict=True):
         assert all(e.name.startswith("reworded ") for e in new.evidence)
@@ -173,8 +172,8 @@ def test_a_candidate_is_shown_with_the_bits_of_its_rows(measuring: Measuring) ->
             own = [judgement.rows[id_] for id_ in readings_of[b.id] if id_ in judgement.rows]
             assert b.bits == (pytest.approx(sum(own), abs=0.01) if own else None)
             if readings_of[b.id]:
+                assert b.caps is None
                 assert b.verdict == ("unknown" if not own else "fits" if (b.bits or 0) <= -CARRIES else "unlikely")
-                assert b.caps == (EXPLAINED_CAP if b.verdict == "fits" else None)
         rows = ledger_rows(judgement, one)
         assert rows[0].id == "prior"
         assert sum(row.bits for row in rows) == pytest.approx(judgement.score, abs=0.06 * len(judgement.rows))

@@ -24,7 +24,6 @@ from harvestdetect.judge.triage import (
     URGENT,
     WATCH,
     Judgement,
-    capped_reach,
     changes,
     expected_false,
     judge,
@@ -210,27 +209,22 @@ def test_a_cap_never_lifts_and_always_holds(families: list[dict[Family, float]],
             assert places[1] == max(places[0], places[2])
 
 
-@pytest.mark.parametrize(("against", "expected"), [(-CARRIES, "review"), (-CARRIES + 0.01, "urgent"), (0.0, "urgent")])
-def test_a_benign_explanation_that_fits_caps_at_review(against: float, expected: Tier) -> None:
-    """Two rows speak for one office; only their sum decides."""
-    rows = {"structure 1": 10.0, "time 1": 10.0, "one_organisation": against - 1.0, "one_network": 1.0}
-    total = sum(rows.values())
-    curves = {**LEDGER.curves, **{id_: curve("infrastructure") for id_ in ("one_organisation", "one_network")}}
-    ledger = replace(LEDGER, curves=curves)
-    office = replace(explanation(None), id="one_organisation", name="an office")
-    found = judge(
-        [Posted(rows=rows, total=total, probability=float(1 - 1 / (1 + np.exp2(total))))],
-        [[office]],
-        ledger=ledger,
-        fdr=FDR,
-    )[0]
-    assert (found.uncapped, found.tier) == ("urgent", expected)
-    assert capped_reach(found)[1:] == (found.reach["review"], found.reach["watch"])
-    assert (capped_reach(found)[0] == math.inf) == (expected == "review")
-    if expected == "review":
-        assert found.capped_by == ("an office",)
-        assert changes(found, fdr=FDR)[-1] == "It would be urgent if this did not cap it: an office."
-        assert tier_at(found, 1.0) == "review"
+@pytest.mark.parametrize("against", [-3.0, -1.0, 0.0, 2.0])
+def test_for_urgent_benign_explanations_count_twice(against: float) -> None:
+    """Two rows speak for one office; their sum decides."""
+    ids = ("one_organisation", "one_network")
+    ledger = replace(LEDGER, curves={**LEDGER.curves, **{id_: curve("infrastructure") for id_ in ids}})
+    enough = bits_of(URGENT * FDR)
+    for more in (-0.01, 0.01):
+        total = enough - min(against, 0.0) + more
+        half = (total - against) / 2
+        rows = {"structure 1": half, "time 1": half, "one_organisation": against - 1.0, "one_network": 1.0}
+        probability = float(1 - 1 / (1 + np.exp2(total)))
+        found = judge([Posted(rows=rows, total=total, probability=probability)], [()], ledger=ledger, fdr=FDR)[0]
+        assert found.tier == ("urgent" if more > 0 else "review")
+        assert found.doubt == min(against, 0.0)
+        why = f"It would be urgent if the {-against:.1f} bits of benign explanations counted once."
+        assert (why in changes(found, fdr=FDR)) == (more < 0 and against < 0)
 
 
 def test_a_judgement_says_what_capped_it() -> None:
@@ -240,7 +234,7 @@ def test_a_judgement_says_what_capped_it() -> None:
     several = [explanation("review"), explanation("watch"), explanation(None)]
     held = judged(strong, benign=several)[0]
     assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a rule",))
-    assert changes(held, fdr=FDR)[-1] == "It would be urgent if this did not cap it: a rule."
+    assert changes(held, fdr=FDR)[-1] == "It would be urgent if no hard rule capped it: a rule."
     below = judged({"text": 1.0, "time": -0.5}, benign=several[:1])[0]
     assert (below.tier, below.uncapped, below.cap) == ("watch", "watch", "review")
     assert not any("rule" in sentence for sentence in changes(below, fdr=FDR))
@@ -299,7 +293,7 @@ def test_the_tier_at_another_cut_is_that_of_judging_again(candidates: Any, fdr: 
         assert tier_at(here, fdr) == there.tier
         assert here.reach == there.reach
         if families and not cap:
-            assert tier_of(posted(families).total, here.family_results, fdr=fdr) == there.tier
+            assert tier_of(posted(families).total, here.family_results, doubt=0.0, fdr=fdr) == there.tier
 
 
 @given(CANDIDATES)

@@ -137,7 +137,7 @@ def test_page_says_what_was_found_and_what_was_left_out(detection: Detection) ->
         "4,400 more characters",
         "U+202E",
         "Caps the tier at review",
-        "The tier can be at most review, because a benign explanation fits: ",
+        "so the tier can be at most review",
         "Listed apart",
         "9 rows were left out",
         "the stream ends early",
@@ -321,7 +321,7 @@ def test_a_finding_at_review_says_which_evidence_carries_weight(families: tuple[
 
 def test_tiers_are_explained_with_the_rates_of_the_scan(detection: Detection) -> None:
     text = words_of(detection)
-    assert "urgent The group is innocent with a probability of at most 2 %, two kinds of evidence" in text
+    assert "urgent The group is innocent with a probability of at most 2 %, even if the bits of " in text
     assert "review It is innocent with a probability of at most 20 %." in text
     assert "watch It is innocent with a probability of at most 50 %, or a hard rule limits it to watch." in text
     assert "at most the rate of the scan" in words_of(dataclasses.replace(detection, settings={}))
