@@ -41,13 +41,16 @@ def decisive(result: Drill) -> list[tuple[Trial, bool, bool, str | None]]:
 
 def test_campaigns_planted_together_are_found_as_those_planted_alone(cache: Path) -> None:
     told: list[str] = []
-    fixed = {"accounts": 20, "tempo": "machine", "prompts": 10}
+    fixed = {"accounts": 20, "tempo": "machine"}
     dump = batches(prompts(1_400, seed=2, most=12, fields=False))
     together = drilled(cache, dump, fixed=fixed, trials=4, per_scan=PER_SCAN, notes=told.append)
     alone = drilled(cache, dump, fixed=fixed, trials=4, per_scan=1)
     assert alone.scans == 4
     assert together.scans < 4
-    assert [o.found for o in together.outcomes] == [o.found for o in alone.outcomes]
+    # with one prompt an account, so small a dump gives hardly any evidence, and other hosts are enough to change it
+    compared = [[o.found for o in result.outcomes if o.trial.design.prompts > 1] for result in (together, alone)]
+    assert compared[0] == compared[1]
+    assert len(compared[0]) == 3
     assert 0 < together.overall.found <= 4
     assert any("4 campaigns to plant" in sentence for sentence in told)
 
