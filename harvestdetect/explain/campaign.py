@@ -262,13 +262,17 @@ def shortfall(candidate: Candidate, *, least: float) -> str:
 # ---------------------------------------------------------------- what would change it
 
 
-def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None, less: float = 0.0) -> Tier | None:
-    """The tier without the rows of a family, or without an explanation of some bits, if no hard rule capped it."""
+def _tier_of(
+    candidate: Candidate, fdr: float, *, without: Family | None = None, unless: BenignExplanation | None = None
+) -> Tier | None:
+    """The tier without the rows of a family, or without those of an explanation, if no hard rule capped it."""
     left = tuple(f for f in candidate.family_results if f.family != without)
     gone = sum(f.bits for f in candidate.family_results if f.family == without)
-    rows = {row.id: row.bits for row in candidate.ledger if row.family != without}
-    doubt = doubt_of(bits_of_explanations(rows).values()) - less
-    return tier_of(candidate.score - gone - less, left, doubt=doubt, fdr=fdr)
+    explained_by = dict(bits_of_explanations({r.id: r.bits for r in candidate.ledger if r.family != without}))
+    if unless is not None:
+        gone += unless.bits or 0.0
+        explained_by.pop(unless.id, None)
+    return tier_of(candidate.score - gone, left, doubt=doubt_of(explained_by.values()), fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
@@ -346,7 +350,7 @@ def _by_explanation(candidate: Candidate, fdr: float) -> list[Change]:
     for explanation in candidate.benign_explanations:
         if explanation.bits is None or explanation.bits >= 0:
             continue
-        tier = _capped(_tier_of(candidate, fdr, less=explanation.bits), candidate.benign_explanations)
+        tier = _capped(_tier_of(candidate, fdr, unless=explanation), candidate.benign_explanations)
         if tier != candidate.tier:
             found.append(
                 Change(

@@ -40,7 +40,8 @@ BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 CARRIES: Final = 1.0
-"""Bits from which a family carries weight of its own: campaigns look like that twice as often. Chosen."""
+"""Bits from which a family carries weight of its own: campaigns look like that twice as often. From as many bits
+against a campaign on, a benign explanation fits. Chosen."""
 URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 2.5
@@ -90,7 +91,7 @@ def judge(
     The probability that a candidate is innocent (its local false-discovery rate, Efron 2004) decides. The tiers need:
 
     * ``review``: at most ``fdr``.
-    * ``urgent``: at most :data:`URGENT` of it, even if the bits of the benign explanations count twice; and two
+    * ``urgent``: at most :data:`URGENT` of it, even if the bits of benign explanations that fit count twice; and two
       families beyond text with :data:`CARRIES` bits or more, so that no single kind of evidence is enough. Rows are
       added as if nothing caused several of them, but one office causes a common network, a common day of sign-up and a
       common list of work, and only one of these rows says so.
@@ -183,12 +184,12 @@ def bits_of_explanations(rows: Mapping[str, float]) -> Mapping[str, float]:
 
 
 def doubt_of(bits: Iterable[float | None]) -> float:
-    """What the benign explanations take from the bits a second time, for ``urgent``: 0 or less.
+    """What benign explanations that fit take from the bits a second time, for ``urgent``: 0 or less.
 
     Args:
         bits: of each explanation; None where it has no row.
     """
-    return sum(one for one in bits if one is not None and one < 0)
+    return sum(one for one in bits if one is not None and one <= -CARRIES)
 
 
 def _reach(total: float, family_results: Sequence[FamilyResult], *, doubt: float) -> Mapping[Tier, float]:
@@ -257,7 +258,9 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
         past = step
     found = [*reversed(stricter), *looser]
     if fdr < judgement.reach.get("urgent", math.inf) < math.inf and _undoubted(judgement) <= URGENT * fdr:
-        found.append(f"{_would_be('urgent')} if the {-judgement.doubt:.1f} bits of benign explanations counted once.")
+        found.append(
+            f"{_would_be('urgent')} if the {-judgement.doubt:.1f} bits of benign explanations that fit counted once."
+        )
     if judgement.uncapped != judgement.tier:
         found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)

@@ -529,7 +529,10 @@ def test_a_family_that_is_left_out_carries_no_weight() -> None:
     assert of_campaigns._tier_of(candidate, 0.2, without="time") == "review", "one kind is never enough for urgent"
     doubted = dataclasses.replace(candidate, ledger=(office,))
     assert of_campaigns._tier_of(doubted, 0.2) == "review", "5 bits are too few for urgent"
-    assert of_campaigns._tier_of(doubted, 0.2, less=-3.0) == "urgent"
+    offices = BenignExplanation(
+        id="one_organisation", name="an office", verdict="fits", statistic=1.0, sentence="", bits=-3.0
+    )
+    assert of_campaigns._tier_of(doubted, 0.2, unless=offices) == "urgent"
     assert of_campaigns._tier_of(doubted, 0.2, without="infrastructure") == "urgent"
 
 

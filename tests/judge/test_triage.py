@@ -209,22 +209,23 @@ def test_a_cap_never_lifts_and_always_holds(families: list[dict[Family, float]],
             assert places[1] == max(places[0], places[2])
 
 
-@pytest.mark.parametrize("against", [-3.0, -1.0, 0.0, 2.0])
-def test_for_urgent_benign_explanations_count_twice(against: float) -> None:
+@pytest.mark.parametrize("against", [-3.0, -CARRIES, -0.9 * CARRIES, 0.0, 2.0])
+def test_for_urgent_benign_explanations_that_fit_count_twice(against: float) -> None:
     """Two rows speak for one office; their sum decides."""
     ids = ("one_organisation", "one_network")
     ledger = replace(LEDGER, curves={**LEDGER.curves, **{id_: curve("infrastructure") for id_ in ids}})
     enough = bits_of(URGENT * FDR)
     for more in (-0.01, 0.01):
-        total = enough - min(against, 0.0) + more
+        doubt = against if against <= -CARRIES else 0.0
+        total = enough - doubt + more
         half = (total - against) / 2
         rows = {"structure 1": half, "time 1": half, "one_organisation": against - 1.0, "one_network": 1.0}
         probability = float(1 - 1 / (1 + np.exp2(total)))
         found = judge([Posted(rows=rows, total=total, probability=probability)], [()], ledger=ledger, fdr=FDR)[0]
         assert found.tier == ("urgent" if more > 0 else "review")
-        assert found.doubt == min(against, 0.0)
-        why = f"It would be urgent if the {-against:.1f} bits of benign explanations counted once."
-        assert (why in changes(found, fdr=FDR)) == (more < 0 and against < 0)
+        assert found.doubt == doubt
+        why = f"It would be urgent if the {-against:.1f} bits of benign explanations that fit counted once."
+        assert (why in changes(found, fdr=FDR)) == (more < 0 and doubt < 0)
 
 
 def test_a_judgement_says_what_capped_it() -> None:
