@@ -12,8 +12,8 @@
 4. The prior of the share of members, and a factor on all weights, are those of the least mean log loss of the
    posterior.
 5. With each world left out in turn, the posteriors of its accounts are computed. The cut for recommendations is the
-   lowest membership at which enough of the accounts of every kind of campaign, on average, are members, or the
-   highest one that loses few members if that is lower.
+   lowest membership at which the precision of recommended accounts is :data:`WANTED`, or the highest one at which
+   their recall is still :data:`KEPT` if that is lower. Both are means over kinds of campaign.
 
 The figures of step 5 are printed and are in the file.
 """
@@ -68,7 +68,7 @@ WANTED: Final = 0.98
 """Precision of recommended accounts in worlds that were left out, the mean over kinds of campaign, from which the cut
 is taken."""
 KEPT: Final = 0.95
-"""Members of these worlds that a cut above even odds recommends at least, the mean over kinds of campaign."""
+"""Least recall of accounts in these worlds at a cut above 0.5, the mean over kinds of campaign."""
 
 
 def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> MemberCurve:

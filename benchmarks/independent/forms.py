@@ -1,4 +1,4 @@
-"""Forms that people fill in at work, and other private data with the shape of real ones."""
+"""Forms that people fill in at work, and other invented private data that looks real."""
 
 from __future__ import annotations
 

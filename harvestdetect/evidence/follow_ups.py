@@ -21,7 +21,7 @@ __all__ = ["followed"]
 def followed(campaign: Campaign, prompts: Prompts) -> Ints32 | None:
     """The prompts that those of a candidate follow.
 
-    A cluster consists of repeated sentences if at least half of its prompts repeat another one. A prompt of such a
+    A cluster consists of repeated sentences if at least half of its prompts repeat an earlier one. A prompt of such a
     cluster follows the last prompt before it, in the same session, that is of no such cluster of the candidate.
 
     Args:

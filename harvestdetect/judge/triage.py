@@ -243,7 +243,7 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 
 
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
-    """What would change the tier, one sentence each: other rates, no doubt (:func:`doubt_of`), or no hard rule.
+    """What would change the tier, one sentence each: other rates, explanations that count once, or no hard rule.
 
     Other rates are those of :func:`steps`, with the candidates and the ledgers of this scan. Stricter rates come first,
     each time from the nearest change to the farthest.
@@ -258,9 +258,8 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
         past = step
     found = [*reversed(stricter), *looser]
     if fdr < judgement.reach.get("urgent", math.inf) < math.inf and _undoubted(judgement) <= URGENT * fdr:
-        found.append(
-            f"{_would_be('urgent')} if the {-judgement.doubt:.1f} bits of benign explanations that fit counted once."
-        )
+        taken = f"{-judgement.doubt:.1f} bits that benign explanations take away"
+        found.append(f"{_would_be('urgent')} if the {taken} counted once, not twice.")
     if judgement.uncapped != judgement.tier:
         found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)

@@ -224,7 +224,9 @@ def test_for_urgent_benign_explanations_that_fit_count_twice(against: float) -> 
         found = judge([Posted(rows=rows, total=total, probability=probability)], [()], ledger=ledger, fdr=FDR)[0]
         assert found.tier == ("urgent" if more > 0 else "review")
         assert found.doubt == doubt
-        why = f"It would be urgent if the {-against:.1f} bits of benign explanations that fit counted once."
+        why = (
+            f"It would be urgent if the {-against:.1f} bits that benign explanations take away counted once, not twice."
+        )
         assert (why in changes(found, fdr=FDR)) == (more < 0 and doubt < 0)
 
 
