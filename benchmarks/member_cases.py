@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.independent.laying import DESIGNS
 from benchmarks.independent.laying import lay as lay_design
-from benchmarks.planting import write
+from benchmarks.planting import PlantedDump, write
 from benchmarks.real_texts import Half
 from benchmarks.world_plan import World
 from benchmarks.worlds import lay
@@ -62,9 +62,8 @@ def laid_cases(
     found = []
     for seed in seeds:
         for world in worlds:
-            with tempfile.TemporaryDirectory() as folder:
-                dump = write(lay(world, half=half, seed=seed, rows=rows, data=data), Path(folder))
-                found += _scanned(dump, read_truth(folder), f"{world}-{half}-{seed}")
+            laid = lay(world, half=half, seed=seed, rows=rows, data=data)
+            found += _cases_in(laid, f"{world}-{half}-{seed}")
     return found
 
 
@@ -83,10 +82,16 @@ def cases_of_designs(
     found = []
     for name in designs:
         for seed in seeds:
-            with tempfile.TemporaryDirectory() as folder:
-                dump = write(lay_design(DESIGNS[name], half=half, seed=seed, rows=rows, data=data), Path(folder))
-                found += _scanned(dump, read_truth(folder), f"{name}-{half}-{seed}")
+            laid = lay_design(DESIGNS[name], half=half, seed=seed, rows=rows, data=data)
+            found += _cases_in(laid, f"{name}-{half}-{seed}")
     return found
+
+
+def _cases_in(laid: PlantedDump, world: str) -> list[Case]:
+    """The cases of a dump, which is written into a temporary folder and scanned."""
+    with tempfile.TemporaryDirectory() as folder:
+        dump = write(laid, Path(folder))
+        return _scanned(dump, read_truth(folder), world)
 
 
 class _EnoughError(Exception):

@@ -175,7 +175,7 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         name="f_weekends",
-        what="word problems of which harder variants are to be made, on Saturdays and Sundays only",
+        what="word problems, and requests for harder variants of them, on Saturdays and Sundays only",
         pools=(
             Pool(
                 accounts=58,

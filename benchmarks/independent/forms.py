@@ -202,11 +202,11 @@ def letter(rng: random.Random) -> str:
 
 def tenant_message(rng: random.Random) -> str:
     """What a tenant writes to a helpline."""
-    told = rng.sample(_TENANCY, rng.randint(2, 4))
+    said = rng.sample(_TENANCY, rng.randint(2, 4))
     asked = say(
         rng, "[[What can I do?|Is that legal?|Please help|Can they do that|Do I have to leave?|pls answer fast|]]"
     )
-    return f"{'. '.join(_filled(rng, wording) for wording in told)}. {asked}".strip()
+    return f"{'. '.join(_filled(rng, wording) for wording in said)}. {asked}".strip()
 
 
 def _filled(rng: random.Random, wording: str) -> str:

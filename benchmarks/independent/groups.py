@@ -20,7 +20,7 @@ Timed: TypeAlias = Callable[[Scene, int], list[list[tuple[float, str]]]]
 Wrap: TypeAlias = Callable[[Scene], Callable[[str], str]]
 """Makes for one account what it puts around each of its prompts."""
 Hands: TypeAlias = Callable[[Scene, Sequence[Unit], int], list[list[Unit]]]
-"""Hands units to a number of accounts, each of which gets at least one."""
+"""Hands units to a number of accounts; each gets at least one."""
 Cover: TypeAlias = Callable[[Scene, int], list[str]]
 """Makes as many other prompts of one account as asked for."""
 

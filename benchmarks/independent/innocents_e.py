@@ -165,7 +165,7 @@ def _volunteers(scene: Scene, count: int) -> list[list[Unit]]:
 
 
 def _canned(scene: Scene, count: int) -> list[list[Unit]]:
-    """Users of a mobile application with buttons, some of which leave a place for own words."""
+    """Users of a mobile application with buttons; some buttons leave a place for own words."""
     return [
         [_slots(scene, scene.say(scene.rng.choice(_CANNED))) for _ in range(scene.heavy(2.5, 0.9, most=30))]
         for _ in range(count)

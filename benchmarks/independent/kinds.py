@@ -45,7 +45,7 @@ class Infra:
 
     network: Literal["mix", "home", "hosting", "pool", "proxies", "exits", "vpn", "mobile", "office"] = "mix"
     """A *pool* is a number of neighbouring addresses at hosting providers. With *proxies*, each request comes from
-    another private address. *Exits* are private addresses of a proxy network, of which each account has some.
+    another private address. *Exits* are private addresses of a proxy network; each account has some of them.
     *Mobile* addresses are shared by many customers of one provider."""
     addresses: int = 1
     """Addresses of a pool, of an office or of the exits."""

@@ -73,7 +73,7 @@ def in_batches(frame: str, least: int, most: int, *pools: str) -> Deal:
 
 
 def mirrored(plain: Sequence[str], opposite: Sequence[str], *pools: str) -> Deal:
-    """Each item in two forms, one of which asks for the opposite; the two go to whichever accounts are next."""
+    """Each item in two forms: one asks for the opposite. The two go to whichever accounts are next."""
 
     def deal(scene: Scene, count: int) -> list[Unit]:
         items = scene.deal(max(1, count // 2), *pools)

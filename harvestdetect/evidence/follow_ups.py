@@ -13,7 +13,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME, Campaign, Prompts
 from harvestdetect.evidence.tempo import SESSION
 from harvestdetect.util.amounts import MOST, NEARLY_ALL
-from harvestdetect.util.arrays import Bools, Ints, Ints32, pairs, ranges
+from harvestdetect.util.arrays import Bools, Ints, Ints32, changes, pairs, ranges
 
 __all__ = ["followed"]
 
@@ -60,7 +60,6 @@ def _repeated(campaign: Campaign, prompts: Prompts) -> Bools:
 
 def _begins_session(account: Ints32, time: Ints) -> Bools:
     """bool[r]: which of r prompts, by account and time, begin a session; those without a time always do."""
-    begins = np.ones(len(account), bool)
-    known = time != NO_TIME
-    begins[1:] = (account[1:] != account[:-1]) | ~known[1:] | ~known[:-1] | (np.diff(time) >= SESSION)
+    begins, known = changes(account), time != NO_TIME
+    begins[1:] |= ~known[1:] | ~known[:-1] | (np.diff(time) >= SESSION)
     return begins

@@ -23,7 +23,7 @@ from harvestdetect.explain.values import (
 from harvestdetect.judge.candidate_file import excerpt_of
 from harvestdetect.judge.caps import capped
 from harvestdetect.judge.members_file import recommended_from
-from harvestdetect.judge.triage import LEAST_CUT, bits_of_explanations, doubt_of, tier_of
+from harvestdetect.judge.triage import LEAST_CUT, doubt_of, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
@@ -268,11 +268,11 @@ def _tier_of(
     """The tier without the rows of a family, or without those of an explanation, if no hard rule capped it."""
     left = tuple(f for f in candidate.family_results if f.family != without)
     gone = sum(f.bits for f in candidate.family_results if f.family == without)
-    explained_by = dict(bits_of_explanations({r.id: r.bits for r in candidate.ledger if r.family != without}))
     if unless is not None:
         gone += unless.bits or 0.0
-        explained_by.pop(unless.id, None)
-    return tier_of(candidate.score - gone, left, doubt=doubt_of(explained_by.values()), fdr=fdr)
+    rows = {row.id: row.bits for row in candidate.ledger if row.family != without}
+    doubt = doubt_of(rows, unless=None if unless is None else unless.id)
+    return tier_of(candidate.score - gone, left, doubt=doubt, fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:

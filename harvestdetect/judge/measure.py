@@ -23,7 +23,7 @@ from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.wording import copies_share, in_common
 from harvestdetect.judge.ledger import EFFECT, Ledger, post, values_of
-from harvestdetect.judge.triage import CARRIES, Judgement, bits_of_explanations, judge
+from harvestdetect.judge.triage import Judgement, bits_of_explanations, fits, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
@@ -175,8 +175,7 @@ def with_bits(measured: MeasuredCandidate, judgement: Judgement) -> MeasuredCand
     for one in measured.benign:
         if one.id in judged:
             bits = explained_by.get(one.id)
-            fits = bits is not None and bits <= -CARRIES
-            verdict: Fit = "unknown" if bits is None else "fits" if fits else "unlikely"
+            verdict: Fit = "unknown" if bits is None else "fits" if fits(bits) else "unlikely"
             one = replace(one, bits=bits, verdict=verdict)
         benign.append(one)
     return replace(measured, evidence=evidence, benign=tuple(benign))

@@ -70,15 +70,15 @@ def usual_words(corpus: Corpus) -> WordUse:
     chosen = whole[spread(len(whole), SAMPLE)]
     for text in corpus.text.take(chosen):
         having.update(set(words(text[:READ])))
-    return WordUse(texts=len(chosen), having=_told(having))
+    return WordUse(texts=len(chosen), having=_distinctive_among(having))
 
 
-def _told(having: Mapping[str, int]) -> dict[str, int]:
+def _distinctive_among(having: Mapping[str, int]) -> dict[str, int]:
     """Of words with the number of texts that have each, those that may be distinctive."""
-    return {word: texts for word, texts in having.items() if _is_told(word)}
+    return {word: texts for word, texts in having.items() if _may_be_distinctive(word)}
 
 
-def _is_told(word: str) -> bool:
+def _may_be_distinctive(word: str) -> bool:
     if f" {word} " in _EMPTY or is_function_word(word):
         return False
     return is_spelled(word) and len(word) > 1 and letters(word) >= SHORTEST and len(word) <= LONGEST
@@ -97,7 +97,7 @@ def distinctive(texts: Sequence[str], usual: WordUse, *, at_most: int) -> list[s
     """
     normal = [normalize(text)[:READ] for text in texts]
     least = max(IN_TEXTS, IN_SHARE * len(normal))
-    having = _told(Counter(word for text in normal for word in set(words(text))))
+    having = _distinctive_among(Counter(word for text in normal for word in set(words(text))))
     phrases = Counter(phrase for text in normal for phrase in _phrases_in(text))
     score = {}
     for word, count in having.items():
@@ -130,7 +130,7 @@ def distinctive(texts: Sequence[str], usual: WordUse, *, at_most: int) -> list[s
 def _phrases_in(normal: str) -> set[str]:
     """Two words beside each other with one blank between them."""
     tokens = [(normal[a:b], a, b) for a, b in token_spans(normal)]
-    return {" ".join(pair) for pair in _neighbours(tokens, normal) if all(map(_is_told, pair))}
+    return {" ".join(pair) for pair in _neighbours(tokens, normal) if all(map(_may_be_distinctive, pair))}
 
 
 def _neighbours(tokens: Iterable[tuple[str, int, int]], text: str) -> Iterable[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,7 @@ __all__ = [
     "doubt_of",
     "ends_finding",
     "expected_false",
+    "fits",
     "judge",
     "q_values",
     "ranked",
@@ -79,8 +80,6 @@ class Judgement:
     reach: Mapping[Tier, float] = field(default_factory=dict)
     """For each tier, the smallest false-discovery rate at which the candidate reaches it or a higher one, without caps.
     Infinite if it never does."""
-    doubt: float = 0.0
-    """See :func:`doubt_of`."""
 
 
 def judge(
@@ -110,8 +109,7 @@ def judge(
     found = []
     for i, one in enumerate(posted):
         family_results = _family_results(one, ledger)
-        doubt = doubt_of(bits_of_explanations(one.rows).values())
-        reach = _reach(one.total, family_results, doubt=doubt)
+        reach = _reach(one.total, family_results, doubt=doubt_of(one.rows))
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
@@ -128,7 +126,6 @@ def judge(
                 cap=cap,
                 capped_by=tuple(name for c, name in caps if c == cap),
                 reach=reach,
-                doubt=doubt,
             )
         )
     return found
@@ -183,13 +180,19 @@ def bits_of_explanations(rows: Mapping[str, float]) -> Mapping[str, float]:
     return {id_: round(sum(own), 2) for id_, own in found.items() if own}
 
 
-def doubt_of(bits: Iterable[float | None]) -> float:
+def fits(bits: float | None) -> bool:
+    """Whether a benign explanation with these bits fits; None: it has no row."""
+    return bits is not None and bits <= -CARRIES
+
+
+def doubt_of(rows: Mapping[str, float], *, unless: str | None = None) -> float:
     """What benign explanations that fit take from the bits a second time, for ``urgent``: 0 or less.
 
     Args:
-        bits: of each explanation; None where it has no row.
+        rows: bits of each row of a candidate's ledger.
+        unless: id of an explanation that is left out.
     """
-    return sum(one for one in bits if one is not None and one <= -CARRIES)
+    return sum(bits for id_, bits in bits_of_explanations(rows).items() if id_ != unless and fits(bits))
 
 
 def _reach(total: float, family_results: Sequence[FamilyResult], *, doubt: float) -> Mapping[Tier, float]:
@@ -202,7 +205,7 @@ def _reach(total: float, family_results: Sequence[FamilyResult], *, doubt: float
 
 
 def tier_of(total: float, family_results: Sequence[FamilyResult], *, doubt: float, fdr: float) -> Tier | None:
-    """The tier that so many bits give at a false-discovery rate, without caps, by the rules of :func:`judge`.
+    """The tier that these bits give at a false-discovery rate, without caps, by the rules of :func:`judge`.
 
     Args:
         total: bits.
@@ -257,17 +260,12 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
             stricter.append(f"{_would_be(past.tier)} at a false-discovery rate below {step.fdr:.2g}.")
         past = step
     found = [*reversed(stricter), *looser]
-    if fdr < judgement.reach.get("urgent", math.inf) < math.inf and _undoubted(judgement) <= URGENT * fdr:
-        taken = f"{-judgement.doubt:.1f} bits that benign explanations take away"
+    if fdr < judgement.reach.get("urgent", math.inf) < math.inf and judgement.reach["review"] <= URGENT * fdr:
+        taken = f"{-doubt_of(judgement.rows):.1f} bits that benign explanations take away"
         found.append(f"{_would_be('urgent')} if the {taken} counted once, not twice.")
     if judgement.uncapped != judgement.tier:
         found.append(f"{_would_be(judgement.uncapped)} if no hard rule capped it: {'; '.join(judgement.capped_by)}.")
     return tuple(found)
-
-
-def _undoubted(judgement: Judgement) -> float:
-    """The probability of innocence if the benign explanations count once."""
-    return float(innocence(np.array([judgement.score]))[0])
 
 
 def ends_finding(change: str) -> bool:

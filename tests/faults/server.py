@@ -284,10 +284,11 @@ def _run(asked: Mapping[str, Any]) -> None:
         os.setsid()
         if "streams" in asked:
             _take_the_place(asked)
-        for number, name in ((1, "out"), (2, "err")) if "streams" not in asked else ():
-            handle = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.dup2(handle, number)
-            os.close(handle)
+        else:
+            for number, name in ((1, "out"), (2, "err")):
+                handle = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                os.dup2(handle, number)
+                os.close(handle)
         before = set(sys.modules)
         counted, placed = (len(results) for results in learned())
         if asked["largest_file"] is not None:

@@ -25,6 +25,7 @@ from harvestdetect.judge.triage import (
     WATCH,
     Judgement,
     changes,
+    doubt_of,
     expected_false,
     judge,
     q_values,
@@ -223,7 +224,7 @@ def test_for_urgent_benign_explanations_that_fit_count_twice(against: float) -> 
         probability = float(1 - 1 / (1 + np.exp2(total)))
         found = judge([Posted(rows=rows, total=total, probability=probability)], [()], ledger=ledger, fdr=FDR)[0]
         assert found.tier == ("urgent" if more > 0 else "review")
-        assert found.doubt == doubt
+        assert doubt_of(found.rows) == doubt
         why = (
             f"It would be urgent if the {-against:.1f} bits that benign explanations take away counted once, not twice."
         )
