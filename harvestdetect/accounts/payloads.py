@@ -9,7 +9,7 @@ about 1 if two groups were dealt one list.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,17 @@ __all__ = ["Payloads", "payloads_of"]
 PAYLOADS: Final = 100
 """Most requests of a group whose payload is read. The limit is the same for all groups, because the words of a few
 requests are less like those of others. Chosen, for speed."""
+
+
+class _Pool(NamedTuple):
+    """Some groups together."""
+
+    sent: sparse.csr_matrix
+    """float32[a, w], ones: which account sent which words."""
+    fixed: sparse.csr_matrix
+    """float32[1, w], ones: words of the templates."""
+    others: Ints
+    """int64[s], ascending: places of the accounts of other groups, without the a accounts."""
 
 
 class Payloads:
@@ -86,6 +97,21 @@ class Payloads:
         Returns:
             float64[g] each: the cosine; and the likeness of halves as a share.
         """
+        pool = self._pool(pieces)
+        half = np.arange(pool.sent.shape[0]) % 2
+        halves = [self._together(pool.sent[half == number]) for number in (0, 1)]
+        share = _as_of_halves(self._halves(pool.others), self._fixed, halves, pool.fixed)
+        return self._cosine_to(pool), share[:, 0]
+
+    def cosine_to(self, pieces: Ints) -> Floats:
+        """float64[g]: the first of the two likenesses of :meth:`likeness_to`."""
+        return self._cosine_to(self._pool(pieces))
+
+    def _cosine_to(self, pool: _Pool) -> Floats:
+        return np.asarray(_cosines(self._words(pool.others), self._fixed, self._together(pool.sent), pool.fixed)[:, 0])
+
+    def _pool(self, pieces: Ints) -> _Pool:
+        """Some groups together, and the accounts of others that are not in these groups."""
         from scipy import sparse
 
         inside = np.isin(self._owner, pieces)
@@ -93,15 +119,13 @@ class Payloads:
         sent = (_ones(number, len(accounts)) @ self._sent[inside]).tocsr()
         sent.data[:] = 1
         fixed = sparse.csr_matrix(self._fixed[pieces].max(axis=0))
-        others = np.flatnonzero(~np.isin(self._sender, accounts))
-        every, halves = np.arange(len(accounts)), np.arange(len(accounts)) % 2
-        pool = [
-            self._weighted(sparse.csr_matrix(sent[rows].sum(axis=0)))
-            for rows in (every, every[halves == 0], every[halves == 1])
-        ]
-        cosine = _cosines(self._words(others), self._fixed, pool[0], fixed)
-        share = _as_of_halves(self._halves(others), self._fixed, pool[1:], fixed)
-        return cosine[:, 0], share[:, 0]
+        return _Pool(sent, fixed, np.flatnonzero(~np.isin(self._sender, accounts)))
+
+    def _together(self, sent: sparse.csr_matrix) -> sparse.csr_matrix:
+        """float32[1, w]: weights of the words that some accounts sent."""
+        from scipy import sparse
+
+        return self._weighted(sparse.csr_matrix(sent.sum(axis=0)))
 
     @property
     def dealt(self) -> Bools:

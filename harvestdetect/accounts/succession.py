@@ -22,8 +22,10 @@ that are not those of the template.
 * Two linked pieces with at least half of the accounts of the smaller one in common are joined as well: a text and its
   senders, for example, may both be found.
 
-Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain. Other
-groups may join a longer one (:mod:`harvestdetect.accounts.chain_growth`).
+Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain if it is
+of two generations. A longer one must also be specific: half of its pieces or more are more alike to the rest of it than
+nearly all groups outside (``FEW``). Popular subjects link pieces too, and then many other groups are as alike to them.
+Other groups may join a longer chain (:mod:`harvestdetect.accounts.chain_growth`).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from harvestdetect.accounts.payloads import payloads_of
 from harvestdetect.accounts.pieces import Periods, Piece, periods_of
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus, Prompts
-from harvestdetect.util.amounts import GROUP, MOST, NEARLY_ALL, SMALL_PART
+from harvestdetect.util.amounts import FEW, GROUP, MOST, NEARLY_ALL, SMALL_PART
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
 __all__ = ["Chain", "chained"]
@@ -95,12 +97,17 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if not links:
         return []
     linked = unique(np.array(links, np.int64))
-    same = shared.share(compared[linked], compared[linked]) >= MOST
-    links += linked[np.argwhere(np.triu(same, 1))].tolist()
+    same = shared.share(compared, compared) >= MOST
+    links += linked[np.argwhere(np.triu(same[np.ix_(linked, linked)], 1))].tolist()
     among = ChainGroups(
         groups=[groups[i] for i in compared], periods=periods.of(compared), payloads=payloads, dealt=dealt
     )
-    found = _grown(_components(_without_drift(links, sizes)), among, corpus.prompts, a_day=sizes[0])
+    cores = [
+        core
+        for core in _components(_without_drift(links, sizes))
+        if among.periods.generations(core) < GROUP or _is_specific(core, among, other=other, same=same)
+    ]
+    found = _grown(cores, among, corpus.prompts, a_day=sizes[0])
     return [chain._replace(pieces=compared[chain.pieces].tolist()) for chain in found]
 
 
@@ -125,6 +132,30 @@ def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, 
             joined = grown(core, compared, prompts, most_a_day=SIZE_RATIO * float(np.median(a_day[core])))
         chains.append(Chain(sorted(core + joined.groups), joined.generations))
     return sorted(chains)
+
+
+def _is_specific(core: Sequence[int], compared: ChainGroups, *, other: Bools, same: Bools) -> bool:
+    """Whether the pieces of a chain are more alike to the rest of it than nearly all groups that are hardly of it.
+
+    Those groups have other accounts than the chain, and are long or were active at the same time as a piece.
+
+    Args:
+        core: places of the pieces of the chain.
+        compared: g groups.
+        other: bool[g, g]: which groups have other accounts.
+        same: bool[g, g]: which groups have most accounts in common.
+    """
+    pieces = np.array(core)
+    everyone = np.arange(len(other))
+    at_once = compared.periods.coincide(everyone, pieces).any(axis=1)
+    outside = other[:, pieces].all(axis=1) & (~compared.periods.short | at_once)
+    p = []
+    for piece in core:
+        rest = pieces[~same[piece, pieces]]
+        if len(rest):
+            cosine = compared.payloads.cosine_to(rest)
+            p.append((1 + int((cosine[outside] >= cosine[piece]).sum())) / (1 + int(outside.sum())))
+    return bool(np.median(p) <= FEW)
 
 
 def _sizes(groups: Sequence[Piece], days: Ints) -> Floats:

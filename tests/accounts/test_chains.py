@@ -11,7 +11,7 @@ import pytest
 
 from harvestdetect.accounts import succession
 from harvestdetect.accounts.chains import SUCCESSION, chains, is_short_chain
-from harvestdetect.accounts.pieces import Piece, distinct, pieces_of
+from harvestdetect.accounts.pieces import Periods, Piece, distinct, pieces_of
 from harvestdetect.accounts.succession import chained
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Campaign
@@ -437,3 +437,16 @@ def test_a_piece_may_hold_two_generations() -> None:
     pieces = groups.count
     groups.add(1, 9, 15, template="t8a t8b", accounts=list(range(groups.accounts, groups.accounts + 2 * ACCOUNTS)))
     assert groups.chains() == [[0, 1, 2, pieces]]
+
+
+@pytest.mark.parametrize(("popular", "specific"), [(0, True), (8, False)])
+def test_a_longer_chain_is_more_alike_than_other_groups_are_to_it(popular: int, specific: bool) -> None:
+    count = 40
+    cosine = np.r_[[0.3, 0.3, 0.3], np.full(popular, 0.4), np.full(count - 3 - popular, 0.1)]
+    first, last = np.r_[0, 4, 8, np.zeros(count - 3, int)], np.r_[3, 7, 11, np.full(count - 3, 39)]
+    compared: Any = SimpleNamespace(
+        payloads=SimpleNamespace(cosine_to=lambda rest: cosine),
+        periods=Periods(first, last, np.arange(count) < 3),
+    )
+    other = ~np.eye(count, dtype=bool)
+    assert succession._is_specific([0, 1, 2], compared, other=other, same=~other) is specific
