@@ -176,6 +176,39 @@ class Identities:
             found.append(one)
         return found
 
+    def staff(self, begins: Sequence[float]) -> list[Identity]:
+        """The staff of an organisation with one tool, by the day on which each begins.
+
+        All are in one office, each in one of some branches, or each at home. They may have a card, a client and a mail
+        domain in common. Their accounts are opened shortly before they begin, all at once, or at any time.
+        """
+        rng = self._rng
+        org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
+        place = rng.choice(("office", "branches", "home"))
+        offices = [
+            self._network.isp() for _ in range({"office": 1, "branches": max(2, len(begins) // 6)}.get(place, 0))
+        ]
+        sites = [(asn, (self._network.address(asn, rng.randrange(256)),)) for asn in offices]
+        one_card, one_client, one_domain = rng.random() < 0.6, rng.random() < 0.6, rng.random() < 0.8
+        opened = rng.choice(("before", "before", "at once", "any time"))
+        hour, agents = rng.uniform(0, 8), self._network.clients(1)
+        found = []
+        for number, begin in enumerate(begins):
+            day = min(begins) - 1 if opened == "at once" else begin - rng.uniform(0, 2)
+            created = (
+                self._signed_up() if opened == "any time" else START + int((day * 24 + hour + rng.gauss(0, 2)) * 3_600)
+            )
+            one = self._open(agents=agents if one_client else (), created=created)
+            one.org = org
+            if sites:
+                one.asn, one.addresses = sites[number % len(sites)]
+            if one_card:
+                one.payment = card
+            if one_domain:
+                one.email_domain = domain
+            found.append(one)
+        return found
+
     def classroom(self, count: int, *, first: int) -> list[Identity]:
         """A class behind one address, signed up before the assignment."""
         asn = self._network.isp()

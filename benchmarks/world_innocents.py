@@ -14,6 +14,7 @@ from benchmarks.scenarios import LookAlike, Prompt
 from benchmarks.sources import WINDOW, NotEnough
 from benchmarks.world_plan import Innocent
 from benchmarks.world_scene import Scene
+from benchmarks.world_staff import plant_staff
 from benchmarks.world_texts import Filler, Material, own_instruction, question_on, sent
 from harvestdetect.util.periods import DAY, HOUR
 
@@ -382,6 +383,7 @@ _API: Final[Mapping[str, _Maker]] = {
     "study": _study,
     "public-template": _public_template,
     "cohort": _cohort,
+    "staff": plant_staff,
 }
 _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "popular-framework": _people_framework,
@@ -393,4 +395,5 @@ _ADAPTIVE: Final[Mapping[str, _Maker]] = {
     "study": _study,
     "public-template": _public_template,
     "cohort": _cohort,
+    "staff": plant_staff,
 }

@@ -189,6 +189,7 @@ INNOCENTS: Final[Mapping[World, Mapping[str, InnocentGroup]]] = {
         "study": InnocentGroup(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
         "public-template": InnocentGroup(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
         "cohort": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
+        "staff": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=9),
     },
     "adaptive": {
         "popular-harness": InnocentGroup(accounts=(90, 165), takes=7),
@@ -205,6 +206,7 @@ INNOCENTS: Final[Mapping[World, Mapping[str, InnocentGroup]]] = {
         "study": InnocentGroup(accounts=(15, 60), groups=(1, 2), chance=0.9, adds=9, takes=3),
         "public-template": InnocentGroup(accounts=(20, 90), groups=(1, 3), adds=7, takes=2),
         "cohort": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=7, takes=1.5),
+        "staff": InnocentGroup(accounts=(12, 110), groups=(1, 3), chance=0.9, adds=9),
     },
 }
 """Innocent groups of each world. ``adds`` and ``takes`` are estimates that set the size of the background."""
