@@ -12,7 +12,7 @@ from benchmarks.independent.wordings import company, say
 
 __all__ = [
     *("TOWNS", "branch_report", "case_file", "home_listing", "keyword", "letter", "paced", "person", "resume"),
-    *("review_form", "tenant_message", "topic"),
+    *("review_form", "tenant_message", "topic", "with_details"),
 ]
 
 _FIRST: Final = (
@@ -197,7 +197,7 @@ def topic(rng: random.Random) -> str:
 
 def letter(rng: random.Random) -> str:
     """A few sentences of a pupil who learns a language."""
-    return ". ".join(_filled(rng, wording) for wording in rng.sample(_NEWS, rng.randint(3, 5))).replace("?.", "?")
+    return ". ".join(with_details(rng, wording) for wording in rng.sample(_NEWS, rng.randint(3, 5))).replace("?.", "?")
 
 
 def tenant_message(rng: random.Random) -> str:
@@ -206,10 +206,10 @@ def tenant_message(rng: random.Random) -> str:
     asked = say(
         rng, "[[What can I do?|Is that legal?|Please help|Can they do that|Do I have to leave?|pls answer fast|]]"
     )
-    return f"{'. '.join(_filled(rng, wording) for wording in said)}. {asked}".strip()
+    return f"{'. '.join(with_details(rng, wording) for wording in said)}. {asked}".strip()
 
 
-def _filled(rng: random.Random, wording: str) -> str:
+def with_details(rng: random.Random, wording: str) -> str:
     """A wording with names, numbers and dates in its slots."""
     rent = rng.randint(380, 1_700)
     values = {

@@ -37,6 +37,8 @@ class Pool:
     """How the units get to the accounts; None gives each unit to one account."""
     manner: Manner = field(default_factory=Manner)
     infra: Infra = field(default_factory=Infra)
+    again: bool = False
+    """Whether the accounts of the pools before send these units too, with the infrastructure that they have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,12 @@
-"""Other ways to deal a list: with overlap, in batches, in pairs, in generations, and as transcripts that grow."""
+"""Other ways to deal a list: with overlap, by subject, in batches, in pairs, in generations, and as code."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from difflib import unified_diff
 from typing import Final
 
 from benchmarks.independent.groups import Deal, Hands, Wrap
@@ -13,8 +16,8 @@ from benchmarks.independent.scene import Scene
 from benchmarks.independent.wordings import KEYWORDS, asked_in
 
 __all__ = [
-    *("as_assistant", "as_user", "generations", "in_batches", "mirrored", "numbered", "overlapping", "own_template"),
-    *("tool_schema", "trajectory", "with_sessions"),
+    *("CODE", "as_assistant", "as_user", "broken", "by_subject", "excerpt", "generations", "in_batches", "mirrored"),
+    *("numbered", "overlapping", "own_template", "patch", "tool_schema", "trajectory", "with_gap", "with_sessions"),
 ]
 
 _VERBS: Final = ("get", "find", "set", "update", "list", "create", "cancel", "check", "open", "send")
@@ -26,6 +29,14 @@ _OUTCOMES: Final = (
     "exit code 0", "exit code 1: 2 failed, 14 passed in 3.1s", "no such file or directory", "3 files changed",
     "(no output)", "exit code 0: 16 passed", "error: expected 2 arguments, found 1",
 )  # fmt: skip
+
+CODE: Final[Mapping[str, str]] = {"code_java": "java", "code_rust": "rs", "code_typescript": "ts"}
+"""Domains with source code, and the ends of the names of its files."""
+_SLIPS: Final = (
+    *(("<=", "<"), ("==", "!="), ("&&", "||"), ("true", "false"), (" + ", " - "), (" > ", " >= "), ("null", "this")),
+    *(("0", "1"), ("let ", "var "), ("&mut ", "&"), ("return ", "return -"), ("length", "length - 1"), ("i++", "++i")),
+)
+"""What stands in source code, and what a slip makes of it."""
 
 
 def overlapping(least: int, most: int) -> Hands:
@@ -40,6 +51,27 @@ def overlapping(least: int, most: int) -> Hands:
                 found[account].append(unit)
         for own in found:
             scene.rng.shuffle(own)
+        return found
+
+    return hands
+
+
+def by_subject(kind: str) -> Hands:
+    """Hands each account bare texts of one pool of a kind, so that it looks like a specialist."""
+
+    def hands(scene: Scene, units: Sequence[Unit], count: int) -> list[list[Unit]]:
+        names = {text: name for name in scene.library.names(kind) for text in scene.library.pools[name]}
+        subjects: dict[str, list[Unit]] = defaultdict(list)
+        for unit in units:
+            subjects[names[str(unit)]].append(unit)
+        found: list[list[Unit]] = [[] for _ in range(count)]
+        for number, name in enumerate(sorted(subjects)):
+            own = list(range(number % count, count, len(subjects)))
+            for unit in subjects[name]:
+                found[scene.rng.choice(own)].append(unit)
+        for mine in found:
+            if not mine:
+                mine.append(max(found, key=len).pop())
         return found
 
     return hands
@@ -193,3 +225,43 @@ def trajectory(scene: Scene, system: str, task: str, steps: int) -> tuple[str, .
         sent += f"\n\n[{step}] $ {rng.choice(_COMMANDS)}\n{output}{rng.choice(_OUTCOMES)}"
         found.append(sent)
     return tuple(found)
+
+
+# ---------------------------------------------------------------- source code
+
+
+def excerpt(rng: random.Random, code: str, most: int) -> str:
+    """Some lines of a source file that follow one another."""
+    lines = code.split("\n")
+    first = rng.randint(0, max(0, len(lines) - most))
+    return "\n".join(lines[first : first + most])
+
+
+def broken(rng: random.Random, code: str) -> str:
+    """Source code with one slip: another comparison, constant or operator, or a line less."""
+    lines = code.split("\n")
+    slips = [(i, slip) for i, line in enumerate(lines) for slip in _SLIPS if slip[0] in line]
+    if slips and rng.random() < 0.85:
+        i, (before, after) = rng.choice(slips)
+        lines[i] = lines[i].replace(before, after, 1)
+    elif len(lines) > 2:
+        del lines[rng.randrange(len(lines))]
+    else:
+        lines[-1] = lines[-1].rsplit(" ", 1)[0]
+    return "\n".join(lines)
+
+
+def patch(rng: random.Random, path: str, code: str) -> str:
+    """A change of a source file in the unified format; half of the changes repair slips."""
+    other = code
+    for _ in range(rng.randint(1, 4)):
+        other = broken(rng, other)
+    before, after = rng.sample((code, other), 2)
+    return "\n".join(unified_diff(before.split("\n"), after.split("\n"), f"a/{path}", f"b/{path}", lineterm=""))
+
+
+def with_gap(rng: random.Random, path: str, code: str) -> str:
+    """Source code with a gap that an editor asks the model to fill."""
+    first = rng.randint(len(code) // 4, max(1, 2 * len(code) // 3))
+    rest = code[first + rng.randint(10, 120) :]
+    return f"<|file|>{path}\n<|before|>{code[:first]}<|after|>{rest}<|fill|>"

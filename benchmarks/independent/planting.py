@@ -68,9 +68,12 @@ def plant_campaign(scene: Scene, campaign: Campaign) -> Planted:
         units = list(pool.deal(scene, wanted))
         number = round(pool.accounts * scene.scale * sizes * min(1.0, len(units) / wanted))
         number = min(max(LEAST, number), len(units))
-        joined = joining[: number // 3]
-        accounts = [*scene.accounts(number - len(joined)), *joined]
-        scene.directory.enter(accounts, pool.infra)
+        if pool.again:
+            accounts = members[:number]
+        else:
+            joined = joining[: number // 3]
+            accounts = [*scene.accounts(number - len(joined)), *joined]
+            scene.directory.enter(accounts, pool.infra)
         units += rng.choices(units, k=int(repeats * len(units)))
         rng.shuffle(units)
         if pool.hands is None:
@@ -78,7 +81,7 @@ def plant_campaign(scene: Scene, campaign: Campaign) -> Planted:
         else:
             hands = list(zip(accounts, pool.hands(scene, units, len(accounts)), strict=True))
         _send(scene, campaign, pool.manner, hands, side, count)
-        members += accounts
+        members += [] if pool.again else accounts
     scene.members[campaign.name] = members
     return count.of(members)
 

@@ -25,6 +25,7 @@ DOMAINS: Final = (
     *("game_rules_dnd", "government_blog", "manpages_fr", "manual_debian_policy", "manual_installguide"),
     *("movie_reviews", "museum_tate", "news_abc", "overheard_talk", "product_reviews", "readmes", "recipes_zh"),
     *("religious_kjv", "rfc_http", "scientific_abstracts", "sql_schemas", "wine_reviews"),
+    *("git_commit_messages", "sports_fixtures"),
 )
 COURSES: Final = (
     *("openintro_statistics", "first_course_linear_algebra", "devops_kubernetes", "devops_aws"),
