@@ -13,6 +13,8 @@ from benchmarks.independent.design_c import DESIGN_C
 from benchmarks.independent.design_d import DESIGN_D
 from benchmarks.independent.design_e import DESIGN_E
 from benchmarks.independent.design_f import DESIGN_F
+from benchmarks.independent.design_g import DESIGN_G
+from benchmarks.independent.design_h import DESIGN_H
 from benchmarks.independent.groups import Design
 from benchmarks.independent.library import read_library
 from benchmarks.independent.metadata import iso
@@ -24,7 +26,9 @@ from benchmarks.real_texts import Half
 
 __all__ = ["DESIGNS", "HARD", "lay"]
 
-DESIGNS: Final[Mapping[str, Design]] = {d.name: d for d in (DESIGN_A, DESIGN_B, DESIGN_C, DESIGN_D, DESIGN_E, DESIGN_F)}
+DESIGNS: Final[Mapping[str, Design]] = {
+    d.name: d for d in (DESIGN_A, DESIGN_B, DESIGN_C, DESIGN_D, DESIGN_E, DESIGN_F, DESIGN_G, DESIGN_H)
+}
 """The designs by name."""
 HARD: Final = frozenset(c.name for design in DESIGNS.values() for c in design.campaigns if c.hard)
 """Campaigns that their author calls nearly undetectable: bare or almost bare prompts, a few an account."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 
 from benchmarks.independent.command import main
-from benchmarks.independent.kinds import Clock, Manner
+from benchmarks.independent.kinds import Clock, Manner, Unit
 from benchmarks.independent.laying import DESIGNS, HARD, lay
 from benchmarks.independent.library import data_missing, long_texts, read_library
+from benchmarks.independent.packing import broken, by_subject, patch, with_gap
 from benchmarks.independent.planting import start_of
+from benchmarks.independent.routines import queue
 from benchmarks.independent.scene import open_scene
 from benchmarks.independent.scores import BACKGROUND, score, tables
 from benchmarks.independent.toy import toy_library
@@ -28,15 +31,16 @@ from harvestdetect.simulate.evaluate import Planted, read_truth
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("HARVESTDETECT_DATA", ROOT.parent / "shared" / "data"))
 ROWS = 2_500
-SESSIONS = ("a_multiturn", "c_multiturn_zh", "e_editing_sessions")
+SESSIONS = ("a_multiturn", "c_multiturn_zh", "e_editing_sessions", "h_socratic", "h_next_chapters")
 """Campaigns with sessions, whose later turns are the same in all of them or in many."""
-OVERLAP = "e_overlap"
-"""Campaign that sends each item by two or three accounts."""
+OVERLAP = ("e_overlap", "g_best_of_six")
+"""Campaigns that send each item by several accounts."""
 FIELDS = {
     "a": {"ip", "asn", "user_agent", "signup_date"},
     "b": {"payment", "ip", "signup_date"},
     "e": {"ip", "asn", "user_agent", "signup_date", "payment"},
     "f": {"user_agent"},
+    "g": {"ip", "asn", "user_agent", "signup_date", "payment"},
 }
 
 
@@ -65,9 +69,9 @@ def test_a_dump_has_every_group_of_its_design(laid: tuple[str, PlantedDump]) -> 
 
 
 def test_the_designs_are_those_of_their_author() -> None:
-    assert sum(len(design.campaigns) for design in DESIGNS.values()) == 86
-    assert sum(len(design.innocents) for design in DESIGNS.values()) == 81
-    assert len(HARD) == 13
+    assert sum(len(design.campaigns) for design in DESIGNS.values()) == 112
+    assert sum(len(design.innocents) for design in DESIGNS.values()) == 107
+    assert len(HARD) == 18
     for design in DESIGNS.values():
         assert all((group.share is None) != (group.timed is None) for group in design.innocents)
 
@@ -104,7 +108,7 @@ def test_a_campaign_divides_its_list(laid: tuple[str, PlantedDump]) -> None:
     for row in dump.rows:
         prompts[row["account"]].add(row["prompt"])
     for row in dump.truth:
-        if row["kind"] != "campaign" or row["name"] in (*SESSIONS, OVERLAP):
+        if row["kind"] != "campaign" or row["name"] in (*SESSIONS, *OVERLAP):
             continue
         senders = Counter(text for account in row["accounts"] for text in prompts[account] if len(text) >= COMMON)
         several = sum(count > 1 for count in senders.values())
@@ -128,7 +132,7 @@ def test_a_session_begins_with_a_dealt_item() -> None:
 
 def test_an_overlapping_list_goes_to_two_or_three_accounts() -> None:
     dump = toy("e", rows=20_000)
-    row = next(row for row in dump.truth if row["name"] == OVERLAP)
+    row = next(row for row in dump.truth if row["name"] == OVERLAP[0])
     own = set(row["accounts"])
     senders: dict[str, set[str]] = defaultdict(set)
     for sent in dump.rows:
@@ -138,6 +142,54 @@ def test_an_overlapping_list_goes_to_two_or_three_accounts() -> None:
     assert counts[2] > 5
     assert counts[3] > 5
     assert counts[2] + counts[3] >= 0.9 * counts.total()
+
+
+def test_accounts_of_a_pool_change_their_target() -> None:
+    dump = toy("h", rows=20_000)
+    row = next(row for row in dump.truth if row["name"] == "h_pivot")
+    own, days = set(row["accounts"]), defaultdict(set)
+    for sent in dump.rows:
+        if sent["account"] in own:
+            days[sent["account"]].add(sent["timestamp"] < "2026-10-29")
+    assert len(own) == len(days)
+    assert sum(len(sides) == 2 for sides in days.values()) > 0.8 * len(own), "before and after the change"
+
+
+def test_specialists_have_one_subject_each() -> None:
+    scene = open_scene(DESIGNS["h"].log, toy_library("tuning"), half="tuning", seed=1, rows=ROWS)
+    names = scene.library.names("code")
+    pool_of = {text: name for name in names for text in scene.library.pools[name]}
+    units: list[Unit] = list(scene.deal(240, *names))
+    for count in (4, 6, 40):
+        hands = by_subject("code")(scene, units, count)
+        assert sorted(str(unit) for own in hands for unit in own) == sorted(map(str, units))
+        assert all(hands)
+        assert max(len({pool_of[str(unit)] for unit in own}) for own in hands) <= (2 if count < len(names) else 1)
+
+
+def test_patches_and_gaps_are_of_the_code_that_was_given() -> None:
+    code = "let a = 0;\nwhile (a < 10) {\n  a = a + 1;\n}\nreturn a;\n"
+    rng = random.Random(0)
+    for _ in range(20):
+        assert broken(rng, code) != code
+        change = patch(rng, "src/a.ts", code)
+        assert change.startswith("--- a/src/a.ts\n+++ b/src/a.ts\n@@")
+        path, rest = with_gap(rng, "src/a.ts", code).split("<|before|>")
+        before, after = rest.removesuffix("<|fill|>").split("<|after|>")
+        assert path == "<|file|>src/a.ts\n"
+        assert code.startswith(before)
+        assert code.endswith(after)
+        assert len(before) + len(after) < len(code)
+
+
+def test_a_queue_goes_to_as_many_colleagues_as_it_says() -> None:
+    scene = open_scene(DESIGNS["h"].log, toy_library("tuning"), half="tuning", seed=1, rows=ROWS)
+    share = queue("Screen: ", lambda scene, count: [f"entry {i}" for i in range(count)], 10, again=1)
+    found = share(scene, 12)
+    assert all(len(set(own)) == len(own) for own in found)
+    senders = Counter(unit for own in found for unit in own)
+    assert set(senders.values()) <= {1, 2}
+    assert sum(count == 2 for count in senders.values()) > 0.8 * len(senders)
 
 
 def test_times_of_shifts_weekends_evenings_and_nights() -> None:
@@ -305,7 +357,7 @@ def test_the_command(
 
 def test_wrong_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for given, told in (
-        (["--designs", "g"], "--designs knows a, b, c, d, e, f, got 'g'"),
+        (["--designs", "z"], "--designs knows a, b, c, d, e, f, g, h, got 'z'"),
         (["--data", str(tmp_path)], "lacks"),
         (["--lay-only"], "--lay-only needs --work"),
         (["--checkout", str(tmp_path)], "--checkout must be a folder with the package"),
