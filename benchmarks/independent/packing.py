@@ -34,7 +34,7 @@ CODE: Final[Mapping[str, str]] = {"code_java": "java", "code_rust": "rs", "code_
 """Domains with source code, and the ends of the names of its files."""
 _SLIPS: Final = (
     *(("<=", "<"), ("==", "!="), ("&&", "||"), ("true", "false"), (" + ", " - "), (" > ", " >= "), ("null", "this")),
-    *(("0", "1"), ("let ", "var "), ("&mut ", "&"), ("return ", "return -"), ("length", "length - 1"), ("i++", "++i")),
+    *(("0", "1"), ("let ", "var "), ("&mut ", "&"), ("max", "min"), ("push", "pop"), ("first", "last")),
 )
 """What stands in source code, and what a slip makes of it."""
 
