@@ -179,8 +179,9 @@ class Identities:
     def staff(self, begins: Sequence[float]) -> list[Identity]:
         """The staff of an organisation with one tool, by the day on which each begins.
 
-        All are in one office, each in one of some branches, or each at home. They may have a card, a client and a mail
-        domain in common. Their accounts are opened shortly before they begin, all at once, or at any time.
+        All are in one office, each in one of some branches, or each at home. They may have the name of the organisation,
+        a card, a client and a mail domain in common. Their accounts are opened shortly before they begin, all at once,
+        or at any time.
         """
         rng = self._rng
         org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
@@ -189,7 +190,7 @@ class Identities:
             self._network.isp() for _ in range({"office": 1, "branches": max(2, len(begins) // 6)}.get(place, 0))
         ]
         sites = [(asn, (self._network.address(asn, rng.randrange(256)),)) for asn in offices]
-        one_card, one_client, one_domain = rng.random() < 0.6, rng.random() < 0.6, rng.random() < 0.8
+        one_name, one_card, one_client, one_domain = (rng.random() < share for share in (0.5, 0.6, 0.6, 0.7))
         opened = rng.choice(("before", "before", "at once", "any time"))
         hour, agents = rng.uniform(0, 8), self._network.clients(1)
         found = []
@@ -199,7 +200,8 @@ class Identities:
                 self._signed_up() if opened == "any time" else START + int((day * 24 + hour + rng.gauss(0, 2)) * 3_600)
             )
             one = self._open(agents=agents if one_client else (), created=created)
-            one.org = org
+            if one_name:
+                one.org = org
             if sites:
                 one.asn, one.addresses = sites[number % len(sites)]
             if one_card:
