@@ -179,9 +179,9 @@ class Identities:
     def staff(self, begins: Sequence[float]) -> list[Identity]:
         """The staff of an organisation with one tool, by the day on which each begins.
 
-        All are in one office, each in one of some branches, or each at home. They may have the name of the organisation,
-        a card, a client and a mail domain in common. Their accounts are opened shortly before they begin, all at once,
-        or at any time.
+        All are in one office, each in one of some branches, or each at home. They may have the name of the
+        organisation, a card, a client and a mail domain in common. Their accounts are opened shortly before they begin,
+        all at once, or at any time.
         """
         rng = self._rng
         org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
