@@ -62,10 +62,11 @@ FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts of all dumps that the prior is set for."""
 NATIVE_REVIEWS: Final = 1.0
 """The same for innocent traffic as people and programs sent it, where nothing was planted."""
-RARE: Final = ("study", "public-template")
-"""Kinds of innocent groups that are not counted in these rates. A study deals its items to strangers who send them like
-people, and users of a published template put ever new things into it. So does a campaign: a dump hardly tells them
-apart. They are rarer at a provider than in the worlds; how rare is not known."""
+UNCOUNTED: Final = ("study", "public-template", "staff")
+"""Kinds of innocent groups that are not counted in these rates, because a dump hardly tells some of their groups from
+campaigns: a study deals its items to strangers who send them like people, users of a published template put ever new
+things into it, and the staff of an organisation that the log does not name work through one queue. How many such groups
+a provider has is not known. The tables show their false findings like all others."""
 MOST_PRIOR: Final = -0.5
 """Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
 PRIOR_BELOW: Final = 8.0
@@ -234,7 +235,7 @@ class Allowed:
 
 def _is_counted(example: Example) -> bool:
     """Whether a candidate counts as a false finding for the prior."""
-    return example.is_innocent and example.population not in RARE
+    return example.is_innocent and example.population not in UNCOUNTED
 
 
 def _prior(folds: Sequence[Fold], allowed: Allowed, *, most: float) -> float:

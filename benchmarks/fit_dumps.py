@@ -9,6 +9,7 @@ operators do), and innocent traffic of several kinds.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +80,13 @@ class Measured:
 
 def seeds_of(source: str, seeds: int) -> int:
     """How many seeds of a source go with so many of each world: one is enough where it lays many dumps."""
-    part = (
-        6
-        if source == "recall"
-        else 2
-        if source.endswith(BARE) or source in (CROWD, "simulated")
-        else 1
-        if source in get_args(World) or source == "real"
-        else 3
-    )
-    return -(-seeds // part)
+    if source in get_args(World) or source == "real":
+        part = 1.0
+    elif source in get_args(innocents.Kind):
+        part = 1.5
+    else:
+        part = 6.0 if source == "recall" else 2.0
+    return math.ceil(seeds / part)
 
 
 def names_of(source: str, seed: int) -> list[str]:

@@ -90,6 +90,7 @@ def curve_of(
     for_it, against = float(weight[campaign].sum()), float(weight[~campaign].sum())
     if min(for_it, against) < LEAST_KNOWN:
         return None
+    values = values.round(DECIMALS)  # knots that differ by less would be one in the file
     if rises is None:
         found = [curve_of(values, campaign, weight, rises=way, least=least) for way in (True, False)]
         gain = [0.0 if c is None else _gain(c, values, campaign, weight) for c in found]
