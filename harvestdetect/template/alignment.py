@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.template.tokens import MAX_TOKENS, folded_words, token_texts
+from harvestdetect.template.tokens import words_of_whole
 from harvestdetect.util.amounts import NEARLY_ALL
 from harvestdetect.util.arrays import Floats, Ints, spread
 from harvestdetect.util.words import is_spelled, letters
@@ -92,7 +92,7 @@ def kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str]) -> Flo
 
     Args:
         templates: the fixed tokens of each template; only words count.
-        texts: any texts. One longer than :data:`MAX_TOKENS` tokens may keep the rest where it is not read, and its
+        texts: any texts. One longer than ``tokens.MAX_TOKENS`` tokens may keep the rest where it is not read, and its
             share is 1.
 
     Returns:
@@ -102,9 +102,8 @@ def kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str]) -> Flo
     words = [[token for token in fixed if token[0].isalnum()] for fixed in templates]
     used = [(row, masks_of(own), len(own)) for row, own in enumerate(words) if own]
     for number, text in enumerate(texts):
-        # a text of fewer characters has fewer tokens, and marks match nothing
-        own = folded_words(text) if len(text) < MAX_TOKENS else token_texts(text)
-        if len(own) == MAX_TOKENS:
+        own = words_of_whole(text)  # marks match nothing
+        if own is None:
             continue
         for row, masks, count in used:
             state = full = (1 << count) - 1

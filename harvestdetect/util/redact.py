@@ -43,8 +43,13 @@ def _address(match: re.Match[str]) -> str:
     return f"{found[:start]}[ip]{found[end:]}"
 
 
+_AT_HOST: Final = re.compile(r"@(?<=[\w.+-]@)[\w-]{1,63}\.[\w-]")
+"""What every e-mail address has inside."""
+_TWO_COLONS: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+"""What the pattern of an IPv6 address needs to match."""
+
 _RULES: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
-    (lambda text: "@" in text, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
+    (_AT_HOST.search, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
     (
         re.compile(r"(?:sk|pk|ghp|gho|xox[abp]|AKIA|AIza)[-_]?[A-Za-z0-9_-]{12}").search,
         re.compile(r"\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|AIza)[-_]?[A-Za-z0-9_-]{12,}"),
@@ -70,7 +75,7 @@ _RULES: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
 Each rule takes time linear in the length of the text, whatever the text is.
 """
 _IPV6: Final[tuple[_Part, re.Pattern[str], _Kind]] = (
-    lambda text: text.count(":") >= _LEAST - 1,
+    lambda text: text.count(":") >= _LEAST - 1 and _TWO_COLONS.search(text),
     re.compile(
         r"(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)"
         r"(?:(?<![0-9A-Za-z_])[0-9A-Fa-f]{1,4}(?![0-9A-Za-z_])|:)++"
@@ -85,7 +90,7 @@ _NUMBERS: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
         "[hex]",
     ),
     _IPV6,
-    (re.compile(r"\d\.\d").search, re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "[ip]"),
+    (re.compile(r"\d(?:\.\d{1,3}){2}\.\d").search, re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "[ip]"),
     (
         re.compile(r"\d(?:[ ()-]{0,3}\d){8}").search,
         re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()-]{0,3}\d){8,18}(?!\w)"),

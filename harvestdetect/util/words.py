@@ -56,11 +56,16 @@ _KANA: Final = re.compile(f"[{_RANGES['kana']}]")
 _PLAIN: Final = re.compile(r"\w+|[^\w\s]|\n")
 """A word, a single mark or the end of a line in a text without runs and combining marks."""
 _WORD: Final = re.compile(r"\w+")
+_BEYOND_LATIN: Final = re.compile("[^\x00-\u02ff]+")
+"""Characters after the Latin letters. All combining marks and letters of runs are among them."""
 
 
 def is_plain(text: str) -> bool:
     """Whether the words of a text are the matches of ``\\w+``: it has no runs and no combining marks."""
-    return text.isascii() or not _patterns()[0].search(text)
+    if text.isascii():
+        return True
+    # The pattern has hundreds of ranges, so it is slow where nothing matches: each character is tested once.
+    return not (has_runs(text) or _patterns()[0].search("".join({*"".join(_BEYOND_LATIN.findall(text))})))
 
 
 def has_runs(text: str) -> bool:

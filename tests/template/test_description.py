@@ -30,7 +30,7 @@ from harvestdetect.template.description import (
     is_template,
 )
 from harvestdetect.template.mixtures import same_templates, templates_within
-from harvestdetect.template.tokens import MAX_TOKENS, token_texts, tokens
+from harvestdetect.template.tokens import MAX_TOKENS, token_texts, tokens, words_of_whole
 
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "."]), max_size=14)
 WORDS = [
@@ -93,10 +93,23 @@ def test_tokens_are_the_same_without_their_places(text: str) -> None:
     assert token_texts(text) == [token for token, _, _ in tokens(text)]
 
 
-@pytest.mark.parametrize("piece", ["word ", "a" * 50 + " ", " " * 60 + "b", "x" * 7_999 + "y", "é, "])
+@pytest.mark.parametrize(
+    "piece", ["word ", "a" * 50 + " ", " " * 60 + "b", "x" * 7_999 + "y", "é, ", "中文, ", "a" * 9 + "中 "]
+)
 @pytest.mark.parametrize("count", [1, MAX_TOKENS - 1, MAX_TOKENS, MAX_TOKENS + 1, 3 * MAX_TOKENS])
 def test_of_a_long_text_the_same_tokens_are_read(piece: str, count: int) -> None:
     assert token_texts(piece * count) == [token for token, _, _ in tokens(piece * count)]
+
+
+@pytest.mark.parametrize(
+    "piece", ["word ", "One, two.\n", " " * 60 + "b", "x" * 7_999 + "y", "é, ", "中文, ", "n\u0303o "]
+)
+@pytest.mark.parametrize("count", [1, 60, MAX_TOKENS - 1, MAX_TOKENS, MAX_TOKENS + 1])
+def test_of_a_text_with_most_tokens_the_words_are_not_listed(piece: str, count: int) -> None:
+    for text in (piece * count, piece * count + "\n", f"中{piece * count}", f"{piece * count}中"):
+        known, found = token_texts(text), words_of_whole(text)
+        assert (found is None) == (len(known) == MAX_TOKENS)
+        assert [t for t in found or () if t[0].isalnum()] == [t for t in known if found is not None and t[0].isalnum()]
 
 
 def test_a_line_end_is_a_token() -> None:

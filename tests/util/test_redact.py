@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.util import redact as rules
 from harvestdetect.util.redact import redact
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-_123"
@@ -106,6 +107,31 @@ def test_what_was_put_in_a_place_makes_nothing_new(parts: list[str]) -> None:
     assert redact(once) == once
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("a", "é", "_", ".", "+", "-", "@", "b.co", "a@b", "@b.co", "@-.", "x" * 63, " "),
+                *("1", "12", "1.2", ".3", "1.2.3.4", "\u0661.", ":", "::", "f:", "2001:db8::1", "12345:"),
+            ]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+@settings(deadline=None)
+def test_the_quick_tests_keep_no_rule_from_matching(text: str) -> None:
+    plain = text
+    for may, pattern, kind in rules._RULES:
+        if "@" in pattern.pattern or may(plain):
+            plain = pattern.sub(kind, plain)
+    if any(c.isdecimal() for c in plain):
+        for may, pattern, kind in rules._NUMBERS:
+            always = plain.count(":") >= 3 if (may, pattern, kind) == rules._IPV6 else "3}" in pattern.pattern
+            if always or may(plain):
+                plain = pattern.sub(kind, plain)
+    assert redact(text) == plain
+
+
 @given(address=st.ip_addresses(v=6).map(ipaddress.IPv6Address), short=st.booleans())
 @settings(deadline=None)
 def test_no_ipv6_address_survives(address: ipaddress.IPv6Address, short: bool) -> None:
@@ -125,7 +151,7 @@ def test_no_address_survives(before: str, name: str, host: str) -> None:
     assert f"{name}@{host}" not in redact(f"{before} {name}@{host} and more")
 
 
-EVERY_RULE = f" a@ sk-aaaaaaaaaaaa ghs_ eyJ {'a0' * 16} 1.1 123456789 1:1:1:1"
+EVERY_RULE = f" a@b.c sk-aaaaaaaaaaaa ghs_ eyJ {'a0' * 16} 1.1.1.1 123456789 1:1:1:1"
 """Makes every rule look at a text."""
 
 

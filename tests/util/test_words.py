@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from harvestdetect.util.words import (
     KNOWN_CHARACTERS,
     RUN_CHARACTERS,
+    RUN_LETTERS,
     borders,
+    combining_marks,
     count_words,
     has_runs,
     is_plain,
@@ -154,6 +157,12 @@ def test_borders_of_words_near_a_place() -> None:
 def test_plain_texts_and_runs_are_told_apart() -> None:
     assert [is_plain(text) for text in ("naïve", "nai\u0308ve", "x中", "한국어 тема")] == [True, False, False, True]
     assert [has_runs(text) for text in ("naïve", "nai\u0308ve", "x中", "한국어 тема")] == [False, False, True, False]
+
+
+@given(TEXTS | st.text(st.characters(categories=("L", "M", "S", "P")), max_size=40) | st.text("a\u02ff\u0300’😀е"))
+@settings(deadline=None)
+def test_a_text_is_plain_if_no_character_is_of_a_run_or_a_combining_mark(text: str) -> None:
+    assert is_plain(text) == (re.search(f"[{RUN_LETTERS}{combining_marks()}]", text) is None)
 
 
 def test_the_segmenter_is_named_with_its_version() -> None:
