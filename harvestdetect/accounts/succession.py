@@ -149,13 +149,13 @@ def _is_specific(core: Sequence[int], compared: ChainGroups, *, other: Bools, sa
     everyone = np.arange(len(other))
     at_once = compared.periods.coincide(everyone, pieces).any(axis=1)
     outside = other[:, pieces].all(axis=1) & (~compared.periods.short | at_once)
-    p = []
+    more_alike = []
     for piece in core:
         rest = pieces[~same[piece, pieces]]
-        if len(rest):
+        if len(rest) and outside.any():
             cosine = compared.payloads.cosine_to(rest)
-            p.append((1 + int((cosine[outside] >= cosine[piece]).sum())) / (1 + int(outside.sum())))
-    return bool(np.median(p) <= FEW)
+            more_alike.append(float((cosine[outside] >= cosine[piece]).mean()))
+    return not more_alike or bool(np.median(more_alike) <= FEW)
 
 
 def _sizes(groups: Sequence[Piece], days: Ints) -> Floats:
