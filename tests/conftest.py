@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings as given_settings
 
 from harvestdetect.store.folder import cache_folder
+from harvestdetect.util.own_process import collect_rarely
 from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
@@ -66,6 +67,7 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        collect_rarely()
         gc.enable()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harvestdetect.errors import InputError, UsageError
+from harvestdetect.util.own_process import OWN_PROCESS, leave_pandas_out
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection
@@ -47,6 +48,8 @@ def open_dumps(names: Sequence[str], settings: Settings, *, quiet: bool) -> Gene
     from harvestdetect.dump import read_dumps
     from harvestdetect.dump.storage.sources import source_size
 
+    if OWN_PROCESS.get():
+        leave_pandas_out()
     sizes = [source_size(name) for name in names]
     known = [size for size in sizes if size is not None]
     shown = 0

@@ -36,6 +36,7 @@ from harvestdetect.cli.signatures import signatures
 from harvestdetect.cli.simulate import simulate
 from harvestdetect.cli.state import state
 from harvestdetect.cli.watch import watch
+from harvestdetect.util.own_process import begin_own_process
 
 __all__ = ["cli", "main", "run_command"]
 
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: None takes the arguments of the process.
     """
+    if arguments is None:
+        begin_own_process()
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from harvestdetect.engines.sharing import Exchange, Stored
+from harvestdetect.util.own_process import collect_rarely, leave_pandas_out
 from harvestdetect.util.scratch import Place
 
 __all__ = ["Processes", "begin_worker"]
@@ -109,6 +110,8 @@ def begin_worker() -> None:
     import pyarrow as pa
     from threadpoolctl import threadpool_limits
 
+    collect_rarely()
+    leave_pandas_out()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
     pa.set_cpu_count(1)

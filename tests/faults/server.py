@@ -33,6 +33,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from harvestdetect.store.folder import cache_folder
+from harvestdetect.util.own_process import collect_rarely, leave_pandas_out
 from tests.faults import Plan
 from tests.once import (
     forget_wording_model,
@@ -178,6 +179,8 @@ class Server:
 def _serve(path: str) -> None:
     for name in IMPORTED:
         importlib.import_module(name)
+    leave_pandas_out()
+    collect_rarely()
     _read_model()
     keep_common_words()
     keep_layouts()
