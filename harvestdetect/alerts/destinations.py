@@ -232,10 +232,9 @@ def _post(url: str, value: Mapping[str, Any], headers: Mapping[str, str], *, tim
         headers={"User-Agent": "harvestdetect", **headers, "Content-Type": "application/json"},
         method="POST",
     )
-    handlers: list[urllib.request.BaseHandler] = [
-        _NoRedirect(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-    ]
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+    if not url.lower().startswith("http:"):  # to read the certificates of the system takes longer than a request
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     if is_local(host):
         handlers.append(urllib.request.ProxyHandler({}))
     opener = urllib.request.build_opener(*handlers)

@@ -238,8 +238,11 @@ def _posted(
         share = (usual * EXPECTED + campaigns) / (EXPECTED + len(values))
         bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
         total = _total(share, bits)
+        before = innocent, campaigns
         innocent = innocence(total)
         campaigns = float((1 - innocent).sum())
+        if campaigns == before[1] and np.array_equal(innocent, before[0]):  # further rounds would change nothing
+            break
     return total, bits, share
 
 
@@ -313,12 +316,14 @@ class Row:
         Args:
             innocent: float64[n], probability of innocence of each candidate.
         """
+        found = np.zeros(len(innocent))
+        if not len(self._own):
+            return found
         surprise, curve = self.surprise(innocent), self._curve
         if curve.relative:
             read = curve.at(surprise)
         else:
             less = np.maximum(self._usual - surprise, 0.0)
             read = np.maximum(self._read - less, self._least)
-        found = np.zeros(len(innocent))
         found[self._known] = curve.weight * read
         return found
