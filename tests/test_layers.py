@@ -45,16 +45,24 @@ def package(name: str) -> str:
 
 
 @cache
-def parsed(file: Path) -> ast.Module:
-    """The syntax tree of a file."""
-    return ast.parse(file.read_text(encoding="utf-8"))
+def statements(file: Path) -> list[ast.stmt]:
+    """All statements of a file, also those in functions, without the expressions, which are most of a tree."""
+    found: list[ast.stmt] = []
+    waiting: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            found.append(node)
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, part, ())
+    return found
 
 
 @cache
 def imported(file: Path) -> list[tuple[str, int]]:
     """Every module of the package that a file imports, wherever in it, with the line; also in functions."""
     found = []
-    for node in ast.walk(parsed(file)):
+    for node in statements(file):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -164,7 +172,7 @@ def test_what_is_imported_is_required() -> None:
 
     used = set()
     for file in modules().values():
-        for node in ast.walk(parsed(file)):
+        for node in statements(file):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
