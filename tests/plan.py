@@ -67,7 +67,7 @@ SLOW: Final = (
     "tests/stages/",
     *("tests/drill/test_run.py", "tests/cli/test_drill_command.py"),
     *("tests/test_docs.py::test_the_first_example", "tests/test_docs.py::test_the_examples_of_the_search_page"),
-    *("tests/cli/test_scan", "tests/cli/test_interrupts.py"),
+    *("tests/cli/test_scan", "tests/cli/test_interrupts.py", "tests/cli/test_outside_world.py"),
     *("tests/cli/test_export_command.py", "tests/cli/test_simulate_command.py"),
     *("tests/search/", "tests/cli/test_search_command.py", "tests/accounts/test_seeds.py"),
     *("tests/corpus/test_registry.py", "tests/explain/test_explain.py", "tests/explain/test_account.py"),
