@@ -205,7 +205,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "accounts.alike": {
-        "PROJECTED": "speed", "SEARCHED": "speed", "PROFILES_AT_ONCE": "memory", "FEW_PAIRS": "speed",
+        "PROJECTED": "speed", "SEARCHED": "speed", "PROFILES_AT_ONCE": "memory",
     },
     "accounts.candidates": {"GROUPS_PER_TASK": "speed"},
     "accounts.find": {"TASKS": "speed"},

@@ -35,8 +35,6 @@ SEARCHED: Final = 3
 """Times as many profiles as are wanted that are found in the projection and then compared exactly."""
 PROFILES_AT_ONCE: Final = 8_192
 """Profiles that are projected or compared at a time."""
-FEW_PAIRS: Final = 8_192
-"""Pairs of profiles up to which all are compared at once, which is faster for few; the numbers are the same."""
 LIFT: Final = 4.0
 """Smallest ratio of a feature's share in the group to its share among all accounts. Chosen."""
 
@@ -142,12 +140,8 @@ def compared(profiles: Profiles, *, threads: int, seed: int) -> Likeness:
     def compare(start: int) -> None:
         part = slice(start, start + PROFILES_AT_ONCE)
         near, found = index[part], cosine[part]
-        if near.size <= FEW_PAIRS:
-            rows = np.repeat(np.arange(start, start + len(near)), near.shape[1])
-            found[...] = pair_products(weights, rows, near.ravel()).reshape(near.shape)
-        else:
-            for place in range(near.shape[1]):
-                found[:, place] = row_products(weights[part], weights[near[:, place]])
+        rows = np.repeat(np.arange(start, start + len(near)), near.shape[1])
+        found[...] = pair_products(weights, rows, near.ravel()).reshape(near.shape)
         found[near < 0] = 0
         near[...], found[...] = _best_first(near, found)
 

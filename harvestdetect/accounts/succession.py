@@ -22,9 +22,9 @@ that are not those of the template.
 * Two linked pieces with at least half of the accounts of the smaller one in common are joined as well: a text and its
   senders, for example, may both be found.
 
-Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain if it is
-of two generations. A longer one must also be specific: half of its pieces or more are more alike to the rest of it than
-nearly all groups outside (``FEW``). Popular subjects link pieces too, and then many other groups are as alike to them.
+Pieces that are not of similar size to the median of their component are dropped. What stays linked is a chain. If it
+has three generations or more, it must also be specific: for the median piece, few of the groups outside (``FEW``) are
+as alike to the rest of the chain as the piece is. Popular subjects link pieces too, but then many other groups are.
 Other groups may join a longer chain (:mod:`harvestdetect.accounts.chain_growth`).
 """
 
@@ -135,9 +135,10 @@ def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, 
 
 
 def _is_specific(core: Sequence[int], compared: ChainGroups, *, other: Bools, same: Bools) -> bool:
-    """Whether the pieces of a chain are more alike to the rest of it than nearly all groups that are hardly of it.
+    """Whether few groups outside a chain are as alike to the rest of it as its median piece is.
 
-    Those groups have other accounts than the chain, and are long or were active at the same time as a piece.
+    Groups outside have other accounts than the chain, and are long or were active at the same time as a piece. Without
+    any, nothing speaks against the chain.
 
     Args:
         core: places of the pieces of the chain.
@@ -149,10 +150,12 @@ def _is_specific(core: Sequence[int], compared: ChainGroups, *, other: Bools, sa
     everyone = np.arange(len(other))
     at_once = compared.periods.coincide(everyone, pieces).any(axis=1)
     outside = other[:, pieces].all(axis=1) & (~compared.periods.short | at_once)
+    if not outside.any():
+        return True
     more_alike = []
     for piece in core:
         rest = pieces[~same[piece, pieces]]
-        if len(rest) and outside.any():
+        if len(rest):
             cosine = compared.payloads.cosine_to(rest)
             more_alike.append(float((cosine[outside] >= cosine[piece]).mean()))
     return not more_alike or bool(np.median(more_alike) <= FEW)
