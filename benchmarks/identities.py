@@ -186,10 +186,9 @@ class Identities:
         rng = self._rng
         org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
         place = rng.choice(("office", "branches", "home"))
-        offices = [
-            self._network.isp() for _ in range({"office": 1, "branches": max(2, len(begins) // 6)}.get(place, 0))
-        ]
-        sites = [(asn, (self._network.address(asn, rng.randrange(256)),)) for asn in offices]
+        offices = {"office": 1, "branches": max(2, len(begins) // 6), "home": 0}[place]
+        networks = [self._network.isp() for _ in range(offices)]
+        sites = [(asn, (self._network.address(asn, rng.randrange(256)),)) for asn in networks]
         one_name, one_card, one_client, one_domain = (rng.random() < share for share in (0.5, 0.6, 0.6, 0.7))
         opened = rng.choice(("before", "before", "at once", "any time"))
         hour, agents = rng.uniform(0, 8), self._network.clients(1)

@@ -121,7 +121,7 @@ def _work(scene: Scene, trade: Sequence[str], *, queue: bool) -> Callable[[], It
     Args:
         scene: of the world.
         trade: documents of the organisation's field.
-        queue: whether a queue that deals each text once is more common.
+        queue: whether to choose texts that the staff divide among themselves more often.
     """
     rng = scene.rng
     kind = rng.choice(("form", "form", "own", "texts", "texts" if queue else "own"))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import cycle, islice, product
 from typing import Final
 
 from benchmarks.independent.dealing import bare, each, on_passages, several_wordings
 from benchmarks.independent.forms import with_details
 from benchmarks.independent.groups import Campaign, Deal, Design, Pool
-from benchmarks.independent.innocents_g import ACTION, EDITOR, INNOCENTS_G, project, reviewed
+from benchmarks.independent.innocents_g import ACTION, EDITOR, INNOCENTS_G, project, reviewed, source, source_path
 from benchmarks.independent.kinds import Infra, Log, Manner, Unit
-from benchmarks.independent.packing import CODE, excerpt, overlapping, tool_schema, with_gap
+from benchmarks.independent.packing import CODE, overlapping, tool_schema, with_gap
 from benchmarks.independent.people import own_data, system_prompt
 from benchmarks.independent.scene import Deck, Scene
-from benchmarks.independent.wordings import LANGUAGES, SOUNDS, asked_in
+from benchmarks.independent.wordings import LANGUAGES, asked_in
 
 __all__ = ["DESIGN_G"]
 
@@ -121,9 +121,7 @@ def _of_version(number: int) -> Deal:
 
 def _reviews(scene: Scene, count: int) -> list[Unit]:
     """Patches in all languages behind the public action, each of another project."""
-    return [
-        reviewed(scene, project(scene), domain) for domain, _ in zip(list(CODE) * count, range(count), strict=False)
-    ]
+    return [reviewed(scene, project(scene), domain) for domain in islice(cycle(CODE), count)]
 
 
 def _plans(scene: Scene, count: int) -> list[Unit]:
@@ -184,12 +182,8 @@ def _front(scene: Scene, count: int) -> list[str]:
 
 def _completions(scene: Scene, count: int) -> list[Unit]:
     """Source code of many projects with gaps, as the plugin of an editor sends it."""
-    found: list[Unit] = []
-    for number in range(count):
-        domain = list(CODE)[number % len(CODE)]
-        path = f"src/{''.join(scene.rng.sample(SOUNDS, 2))}.{CODE[domain]}"
-        found.append(with_gap(scene.rng, path, excerpt(scene.rng, scene.deck(f"docs/{domain}").one(), 28)))
-    return found
+    domains = islice(cycle(CODE), count)
+    return [with_gap(scene.rng, source_path(scene, domain), source(scene, domain)) for domain in domains]
 
 
 def _glosses(scene: Scene, count: int) -> list[Unit]:

@@ -127,7 +127,7 @@ _SUBTEXT: Final = (
 
 
 def _steps(scene: Scene, count: int) -> list[Unit]:
-    """Solutions in numbered steps, each of which is to be marked."""
+    """Solutions in numbered steps, with a request to mark each step."""
     frame = scene.once("steps", lambda: [scene.say(wording) for wording in _STEPS])
     found: list[Unit] = []
     for asked, answer in scene.answers(count):

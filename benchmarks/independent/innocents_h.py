@@ -12,7 +12,7 @@ from benchmarks.independent.groups import Innocent
 from benchmarks.independent.kinds import Manner, Unit
 from benchmarks.independent.packing import broken
 from benchmarks.independent.people import own_data
-from benchmarks.independent.routines import around, own_documents, queue, told
+from benchmarks.independent.routines import around, invented, own_documents, queue
 from benchmarks.independent.scene import Scene
 from benchmarks.independent.tempo import geometric
 from benchmarks.independent.wordings import LANGUAGES, asked_in
@@ -51,7 +51,7 @@ _CAR: Final = (
     "You are the voice of the car. Answer in one spoken sentence or call a function of the head unit. Never distract "
     "the driver. State: {state}\nDriver: "
 )
-_VOTER: Final = told(
+_VOTER: Final = invented(
     "[[who|which candidate]] [[supports|is against]] [[rent control|the transit tax|more nuclear power|the school "
     "bonds|marijuana shops]] [[here|in my county|in district {n}]][[?||? short answer]]",
     "[[explain|what is]] [[proposition|measure|question]] [[{n}|#{n}|on the sheriff]] [[in simple words|pros and "
@@ -73,13 +73,13 @@ _STRATEGIES: Final = (
     "Which option is right, and how sure are you?\n{q}",
 )
 """Ways to ask that students compare in their homework."""
-_MINUTES: Final = told(
+_MINUTES: Final = invented(
     "{p}: [[so|ok|yeah]], [[the budget is {r}|we slipped to {d}|legal says no|I talked to {c}|who owns this|the demo "
     "broke|{t} wants {n} more seats|can you hear me|sales is up ## percent]]",
     "{p}: [[I can take that|let's park it|not before {d}|agreed|I don't agree, {c} will leave|same as last "
     "week]][[.|...|, sorry|, no?]]",
 )
-_COSTUMES: Final = told(
+_COSTUMES: Final = invented(
     "[[halloween costume|costume idea|funny costume]] for [[my dog|a couple|{n} friends|a {n} year old|the office|a "
     "teacher|twins]] [[under {n}0 dollars|made of cardboard|last minute|not scary|from my closet|]]",
     "[[spooky|vegan|easy]] [[snacks|punch|cupcakes]] for {n}0 [[kids|people]]",
@@ -124,7 +124,7 @@ def _call(scene: Scene) -> Callable[[], str]:
     names = scene.library.names("utterances")
     own = [name for name in names if re.search("card|account|bill|flight|transfer|order|insurance|pin|credit", name)]
     intents = [scene.rng.choice(own or names) for _ in range(6)]
-    agent = [told(wording)(scene) for wording in _AGENT]
+    agent = [invented(wording)(scene) for wording in _AGENT]
 
     def text() -> str:
         lines = [f"Agent: {agent[0]()}"]

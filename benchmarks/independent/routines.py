@@ -12,7 +12,7 @@ from benchmarks.independent.kinds import Unit
 from benchmarks.independent.scene import Scene
 from benchmarks.independent.wordings import asked_in, company
 
-__all__ = ["Entries", "Matter", "around", "own_documents", "queue", "told"]
+__all__ = ["Entries", "Matter", "around", "invented", "own_documents", "queue"]
 
 Matter: TypeAlias = Callable[[Scene], Callable[[], str]]
 """Makes for one account what it takes its texts from."""
@@ -20,7 +20,7 @@ Entries: TypeAlias = Callable[[Scene, int], list[str]]
 """Makes about as many entries of a queue as asked for; fewer where the texts of the half do not suffice."""
 
 
-def told(*wordings: str) -> Matter:
+def invented(*wordings: str) -> Matter:
     """Invented matters: a wording with names, numbers and dates, ``{c}`` for a company and ``#`` for each digit."""
 
     def matter(scene: Scene) -> Callable[[], str]:
