@@ -63,10 +63,11 @@ FALSE_REVIEWS: Final = 1.0
 NATIVE_REVIEWS: Final = 1.0
 """The same for innocent traffic as people and programs sent it, where nothing was planted."""
 UNCOUNTED: Final = ("study", "public-template", "staff")
-"""Kinds of innocent groups that are not counted in these rates, because a dump hardly tells some of their groups from
-campaigns: a study deals its items to strangers who send them like people, users of a published template put ever new
-things into it, and the staff of an organisation that the log does not name work through one queue. How many such groups
-a provider has is not known. The tables show their false findings like all others."""
+"""Kinds of innocent groups that are not counted in these rates, because a dump does not show what tells some of their
+groups from campaigns: the items of a study are dealt to strangers who send them at the pace of people, users of a
+published template fill it with new content each time, and the staff of an organisation that the log does not name work
+through one queue. How many such groups a provider has is not known. The tables show their false findings like all
+others."""
 MOST_PRIOR: Final = -0.5
 """Most bits of the prior. A dump of few candidates hardly moves it, so with more, little evidence would do there."""
 PRIOR_BELOW: Final = 8.0

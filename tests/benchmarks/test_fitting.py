@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fitting import CLIP, LEAST_KNOWN, SHRINK, SIZES, Examples, Fitted, Kind, curve_of, fit
+from benchmarks.fitting import CLIP, DECIMALS, LEAST_KNOWN, SHRINK, SIZES, Examples, Fitted, Kind, curve_of, fit
 from harvestdetect.evidence.readings import ACCOUNTS
 from harvestdetect.judge.ledger import Ledger, post
 from harvestdetect.util.arrays import Floats
@@ -38,6 +38,14 @@ def test_the_curve_of_a_known_sample() -> None:
     assert (reference.values[0], reference.values[-1]) == (0.0, 1.0)
     assert found.tail(np.array([0.0, 1.0]), ones(2)).tolist() == [pytest.approx(1.0), pytest.approx(100.5 / 400.5)]
     assert found.weight == 1.0
+
+
+def test_values_that_are_one_in_the_file_are_one_knot() -> None:
+    values = np.repeat([0.05, 0.05 + 1e-9, 0.4], 20)
+    campaign = np.repeat([False, True, True], 20)
+    curve = curve_of(values, campaign, np.ones(60), rises=True)
+    assert curve is not None
+    assert len(curve.knots) == len({round(knot, DECIMALS) for knot in curve.knots}) == 2
 
 
 def test_values_out_of_order_are_pooled() -> None:
