@@ -1,9 +1,9 @@
 """The dumps that a ledger is fitted on, and what a scan measured of their candidates.
 
 Worlds of programs and of attackers who adapt, with and without metadata, such worlds without campaigns and with more
-innocent groups, the scenarios of the recall benchmark with
-their look-alikes, real texts on real traces, simulated dumps (their campaigns share infrastructure, as careless
-operators do), and innocent traffic of several kinds.
+innocent groups, the scenarios of the recall benchmark with their look-alikes, real texts on real traces, simulated
+dumps (their campaigns share infrastructure, as careless operators do), and innocent traffic of several kinds, one of
+them also with campaigns among it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.worlds import lay, scanned
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import Planted, read_truth
 
-__all__ = ["SOURCES", "Measured", "measured", "names_of", "seeds_of"]
+__all__ = ["CAMPAIGNS", "SOURCES", "Measured", "measured", "names_of", "seeds_of"]
 
 ROWS: Final = 40_000
 """Rows of a world, about."""
@@ -40,6 +40,10 @@ CROWD: Final = "crowd"
 """Worlds without campaigns, and with more innocent groups. The dumps of both worlds are one source."""
 CROWDED: Final = 3
 """Times as many innocent groups as in a world with campaigns."""
+CAMPAIGNS: Final = "-campaigns"
+"""Ends the name of a source of innocent traffic with campaigns among it."""
+JOINED: Final = "joined" + CAMPAIGNS
+"""People who share popular sentences by chance, with nine ordinary campaigns among them."""
 PACKED: Final = (
     "grid-8",
     "grid-9",
@@ -62,6 +66,7 @@ SOURCES: Final = (
     "real",
     "simulated",
     *get_args(innocents.Kind),
+    JOINED,
 )
 """Kinds of dumps. The bare ones have account, time and text alone."""
 
@@ -82,7 +87,7 @@ def seeds_of(source: str, seeds: int) -> int:
     """How many seeds of a source go with so many of each world: one is enough where it lays many dumps."""
     if source in get_args(World) or source == "real":
         part = 1.0
-    elif source in get_args(innocents.Kind):
+    elif source == JOINED or source in get_args(innocents.Kind):
         part = 1.5
     else:
         part = 6.0 if source == "recall" else 2.0
@@ -140,6 +145,10 @@ def _planted(name: str, source: str, *, half: Half, seed: int, data: Path) -> Pl
     if source in get_args(innocents.Kind):
         kind = cast(innocents.Kind, source)
         return innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
+    if source == JOINED:
+        return innocents.lay(
+            "joined", half=half, seed=seed + 1_000, rows=ROWS, data=data, metadata=seed % 2 == 0, campaigns=True
+        )  # fmt: skip
     if source == CROWD:
         world = cast(World, name.split("-", 1)[0])
         # other draws than those of the world with campaigns; every second dump has account, time and text alone

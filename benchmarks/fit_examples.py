@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from benchmarks import innocents
-from benchmarks.fit_dumps import Measured
+from benchmarks.fit_dumps import CAMPAIGNS, Measured
 from harvestdetect.data import Evidence
 from harvestdetect.judge.ledger import values_of
 
@@ -92,7 +92,8 @@ def _population(source: str, look_alike: str | None) -> str | None:
     """The kind of an innocent candidate, if it has one."""
     if look_alike is not None:
         return re.split(r"[-_]?\d", look_alike)[0]
-    return source if source in get_args(innocents.Kind) else None
+    kind = source.removesuffix(CAMPAIGNS)
+    return kind if kind in get_args(innocents.Kind) else None
 
 
 def _values(one: Mapping[str, Any]) -> dict[str, float]:

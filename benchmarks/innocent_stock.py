@@ -263,7 +263,7 @@ def service_calls(data: Path, half: Half, rng: random.Random) -> dict[str, list[
     sessions: dict[str, list[Call]] = defaultdict(list)
     for row in read(data, "traces_mooncake_conversation"):
         if half_of(f"mooncake/{row['user']}") == half:
-            sessions[row["user"]].append((int(float(row["timestamp"]) / 1_000), int(row["input_tokens"])))
+            sessions[row["user"]].append((int(float(row["timestamp"])), int(row["input_tokens"])))
     bursts: dict[str, list[Call]] = defaultdict(list)
     for name in ("traces_azure_llm_code", "traces_azure_llm_conv"):
         for number, row in enumerate(read(data, name)):

@@ -34,7 +34,7 @@ from benchmarks.real_texts import (
 )
 from benchmarks.real_texts import data_missing as chat_missing
 from benchmarks.sources import MIN_FIXED, WINDOW, Sources, grammar_sources, real_sources
-from harvestdetect.util.periods import DAY
+from harvestdetect.util.periods import DAY, HOUR
 
 __all__ = [
     *("WORLD_FILES", "Times", "WorldSources", "data_missing", "default_prompts", "default_words", "documents_of"),
@@ -293,8 +293,14 @@ def _times(data: Path, half: Half) -> Times:
         for number, row in enumerate(read(data, name)):
             machine[f"{name}/{number // 100}"].append(seconds_of(row["timestamp"]))
     for row in read(data, "traces_mooncake_conversation"):
-        human[f"mooncake/{row['user']}"].append(int(float(row["timestamp"]) / 1_000) + 14 * 3_600)
+        user = f"mooncake/{row['user']}"
+        human[user].append(int(float(row["timestamp"])) + _begin(user))
     return Times(human=_kept(human, half), machine=_kept(machine, half))
+
+
+def _begin(user: str) -> int:
+    """The second of the day at which a trace without a time of day begins."""
+    return int(min(max(random.Random(user).gauss(14, 4), 0), 22) * HOUR)
 
 
 def _kept(found: Mapping[str, list[int]], half: Half) -> tuple[tuple[int, ...], ...]:

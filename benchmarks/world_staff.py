@@ -40,6 +40,11 @@ _BEGIN: Final = ("together", "departments", "long ago")
 _SHAPES: Final = ("hours", "hours", "report", "season")
 """When they send: over the working day, at a fixed hour, or much within a few days."""
 
+_EVEN: Final = (0.05, 0.25)
+"""Spread of the logarithms of the accounts' numbers of prompts, where everybody reports once a day."""
+_UNEVEN: Final = (0.25, 1.0)
+"""The same where some have more work than others."""
+
 
 class _Plan(NamedTuple):
     """How the staff of one organisation work."""
@@ -64,7 +69,7 @@ def plant_staff(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     ask = [own_instruction(material, rng) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
     work = _work(scene, trade, queue=ids is not None)
     training = [material.question(rng) for _ in range(rng.randint(1, 4))] if rng.random() < 0.35 else []
-    mean, spread = rng.uniform(4, 14), rng.choice((0.1, 0.1, 0.3, 0.8))
+    mean, spread = rng.uniform(4, 14), rng.uniform(*(_EVEN if plan.shape == "report" else _UNEVEN))
     share = rng.choice((1.0, rng.uniform(0.6, 1.0)))
     identities = ids.staff(plan.begins) if ids is not None else [None] * group.accounts
     found = []
