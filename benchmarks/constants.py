@@ -302,7 +302,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.own_items": {"MAX_ACCOUNTS": "sampling", "MAX_REQUESTS_EACH": "sampling"},
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {
-        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "WORDS_LEAST_BITS": "fit",
+        "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "TEXT_LEAST_BITS": "fit",
         "DAYS_LEAST_BITS": "fit",
     },
     "evidence.comparison": {"OTHER_TEXTS": "sampling"},

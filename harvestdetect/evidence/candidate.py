@@ -45,6 +45,8 @@ class ScanData:
     corpus: Corpus
     postings: Postings
     parts: PromptSegments
+    sentences: PromptSegments
+    """The sentences of every prompt that were compared on their own, because enough accounts sent them."""
     assigned: Sequence[Assigned]
     described: Sequence[Description]
     """The description of every cluster in ``assigned``."""

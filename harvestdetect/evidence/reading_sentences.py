@@ -30,6 +30,9 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         "distance or nearer; 0% is a copy."
     ),
     "words": lambda x: f"The median prompt has {2.0**x - 1:.0f} words.",
+    "passing_sentences": lambda x: (
+        f"{x:.0%} of the prompts have a sentence that mostly other accounts send, besides what the group has in common."
+    ),
     "template": lambda x: "The prompts share a template." if x else "The prompts share a subject, and no template.",
     "load": lambda x: (
         f"The load is {max(2.0**x - NEXT_TO_NONE, 0.0):.2f} times as uneven as that of independent users."

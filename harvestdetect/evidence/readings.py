@@ -22,8 +22,8 @@ from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.own_items import own_items
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import own_excess
-from harvestdetect.util.amounts import FEW, MIN_SAMPLE, MOST
-from harvestdetect.util.arrays import Floats32, Ints, unit
+from harvestdetect.util.amounts import EXCEPTIONAL, FEW, MIN_SAMPLE, MOST
+from harvestdetect.util.arrays import Floats32, Ints, ranges, unit
 from harvestdetect.util.periods import DAY
 
 __all__ = ["ACCOUNTS", "READINGS", "Reading", "ReadingInputs", "readings_of"]
@@ -35,8 +35,9 @@ CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
 """Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
-WORDS_LEAST_BITS: Final = -3.0
-"""Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
+TEXT_LEAST_BITS: Final = -3.0
+"""Least bits of the length of the prompts and of what others send in them: an attacker can send short prompts and add
+popular sentences. Chosen."""
 DAYS_LEAST_BITS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
 NEAREST_AMONG: Final = 256
@@ -216,6 +217,27 @@ def _near_copies(inputs: ReadingInputs) -> float | None:
     return _logs(float(every[np.searchsorted(weight, weight[-1] / 2), 0]) + NEXT_TO_NONE)
 
 
+def _passing_sentences(inputs: ReadingInputs) -> float | None:
+    """Share of the prompts with a sentence that mostly other accounts send.
+
+    Sentences that more than a few of the candidate's accounts sent (``EXCEPTIONAL``) do not count: a campaign may use a
+    popular template. The questions of a campaign are not also what many others send, one by one. Prompts that share
+    popular sentences by chance, such as boilerplate, have others of them as well.
+    """
+    scan, campaign = inputs.context.scan, inputs.candidate.trimmed
+    prompts = campaign.prompts
+    count = scan.sentences.start[prompts + 1] - scan.sentences.start[prompts]
+    if not len(prompts):
+        return None
+    segment = scan.sentences.segment[ranges(scan.sentences.start[prompts], count)]
+    sentence, place = np.unique(segment, return_inverse=True)
+    sent = np.unique(place * len(scan.corpus.prompts.accounts) + np.repeat(scan.corpus.prompts.account[prompts], count))
+    own = np.bincount(sent // len(scan.corpus.prompts.accounts), minlength=len(sentence))
+    passing = (own <= EXCEPTIONAL * len(campaign.accounts)) & (own < MOST * scan.corpus.senders[sentence])
+    having = np.bincount(np.repeat(np.arange(len(prompts)), count)[passing[place]], minlength=len(prompts))
+    return float((having > 0).mean())
+
+
 def _words(inputs: ReadingInputs) -> float | None:
     """The length of the median prompt; follow-ups are short, whatever they follow."""
     if inputs.candidate.follows is not None:
@@ -275,7 +297,11 @@ _TEXT: Final = (
         take=_near_copies,
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=WORDS_LEAST_BITS,
+        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=TEXT_LEAST_BITS,
+    ),
+    Reading(
+        id="passing_sentences", speaks="low", family="text", label="prompts with sentences that others send",
+        take=_passing_sentences, least=TEXT_LEAST_BITS,
     ),
     Reading(
         id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),

@@ -109,7 +109,7 @@ def measure_candidates(
     new = [i for i in range(len(campaigns)) if i not in found]
     plain = measures is MEASURES and explanations is EXPLANATIONS
     if engine is not None and engine.workers > 1 and plain and len(new) >= PARALLEL_CANDIDATES:
-        for one in (scan.corpus, scan.parts):
+        for one in (scan.corpus, scan.parts, scan.sentences):
             engine.share(one)
         work = engine.share(_MeasureInputs(campaigns=campaigns, context=context, seed=seed))
         rows = lots(new, engine, most=CANDIDATES_PER_TASK)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from harvestdetect.context import Context
-from harvestdetect.corpus.by_prompt import prompt_vectors
-from harvestdetect.data import Campaign
+from harvestdetect.corpus.by_prompt import prompt_vectors, some_by_prompt
+from harvestdetect.data import SENTENCE, Campaign
 from harvestdetect.evidence.account_data import account_data_of
 from harvestdetect.evidence.candidate import Comparison, ScanData
 from harvestdetect.evidence.comparison import comparison_of
@@ -41,7 +41,8 @@ def _scan_data(compared: Compared, formed: Formed, plan: ScanPlan) -> ScanData:
     """The data that the measures of all candidates use."""
     corpus, wording, settings = compared.corpus, compared.wording, plan.context.settings
     return ScanData(
-        corpus=corpus, postings=compared.postings, parts=formed.parts, assigned=formed.refined.assigned,
+        corpus=corpus, postings=compared.postings, parts=formed.parts,
+        sentences=some_by_prompt(corpus, corpus.kind == SENTENCE), assigned=formed.refined.assigned,
         described=formed.refined.descriptions, neighbors=compared.neighbors, core=compared.core,
         encode=wording.encode,
         vectors=prompt_vectors(
