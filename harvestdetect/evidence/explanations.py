@@ -224,7 +224,7 @@ def _event(inputs: ExplanationInputs) -> Assessed:
 EXPLANATIONS: Final = (
     Explanation(
         id="passed_on", label="a text that people pass on (viral prompt, assignment)", test=_passed_on,
-        rows=("copies",),
+        rows=("copies", "passing_sentences"),
     ),
     Explanation(
         id="shared_list", label="one list that everybody works through (public benchmark, course)", test=_shared_list,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,8 @@ def inputs(
     groups: Any = None,
     texts: list[str] | None = None,
     follows: Any = None,
+    sentences: Sequence[Sequence[int]] | None = None,
+    senders: Any = (),
     **explained: Any,
 ) -> ReadingInputs:
     """Of a candidate whose prompts are the first of the dump, and follow others if these are given."""
@@ -71,13 +74,22 @@ def inputs(
     columns = SimpleNamespace(
         time=np.full(count, NO_TIME) if time is None else np.array(time, np.int64),
         account=np.array(account, np.int32),
+        accounts=[f"a{i}" for i in range(max(account) + 1)],
     )
+    own = [[]] * count if sentences is None else sentences
     context: Any = SimpleNamespace(
         comparison=SimpleNamespace(
             sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
         ),
         scan=SimpleNamespace(
-            corpus=SimpleNamespace(prompts=columns, text=SimpleNamespace(take=lambda rows: [said[i] for i in rows])),
+            corpus=SimpleNamespace(
+                prompts=columns,
+                text=SimpleNamespace(take=lambda rows: [said[i] for i in rows]),
+                senders=np.array(senders, np.int32),
+            ),
+            sentences=SimpleNamespace(
+                start=np.cumsum([0, *map(len, own)]), segment=np.array([s for one in own for s in one], np.int32)
+            ),
             parts=SimpleNamespace(start=np.arange(count + 1), segment=np.arange(count, dtype=np.int32)),
             encode=counted,
             vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
@@ -100,6 +112,28 @@ def taken(id_: str, **values: Any) -> float | None:
 
 
 # ---------------------------------------------------------------- text
+
+
+@pytest.mark.parametrize(
+    ("senders", "share"),
+    [
+        ((40, 1, 1, 1, 1), 0.0),  # a popular template, and questions of their own
+        ((40, 30, 30, 1, 1), 0.1),  # one question of an account, and one of another, are popular too
+        ((40, 2, 2, 2, 2), 0.0),  # one other account sends each: half of the senders
+        ((40, 3, 3, 3, 3), 0.2),
+    ],
+)
+def test_sentences_of_others_count_except_what_the_group_has_in_common(senders: tuple[int, ...], share: float) -> None:
+    """Twenty accounts with one prompt each: the first four have a question that some others may send, too."""
+    sentences = [[0, min(i + 1, 5)] if i < 4 else [0] for i in range(20)]
+    given = {"account": range(20), "accounts": range(20), "prompts": 20, "harvest_prompts": [1] * 20}
+    found = taken("passing_sentences", sentences=sentences, senders=senders, **given)
+    assert found == pytest.approx(share)
+
+
+def test_prompts_without_sentences_have_none_of_others() -> None:
+    assert taken("passing_sentences") == 0
+    assert taken("passing_sentences", prompts=0) is None
 
 
 def test_copies_and_prompts_in_common_count_on_a_logarithmic_scale() -> None:
@@ -361,6 +395,7 @@ def test_what_cannot_be_taken_is_left_out() -> None:
         "copies",
         "in_common",
         "words",
+        "passing_sentences",
         "template",
         "load",
         "uneven_share",
@@ -370,7 +405,8 @@ def test_what_cannot_be_taken_is_left_out() -> None:
     }
     assert all(isinstance(value, float) for value in found.values())
     assert set(readings_of(nothing, leave_out=("text", "structure"))) == {ACCOUNTS}
-    assert set(readings_of(nothing, leave_out=("structure",))) == {ACCOUNTS, "copies", "in_common", "words", "template"}
+    text = {"copies", "in_common", "words", "passing_sentences", "template"}
+    assert set(readings_of(nothing, leave_out=("structure",))) == {ACCOUNTS, *text}
 
 
 def test_a_reading_that_is_no_number_is_left_out() -> None:
