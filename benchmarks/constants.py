@@ -303,7 +303,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {
         "NEXT_TO_NONE": "arithmetic", "NEAREST_AMONG": "sampling", "SAME": "arithmetic", "TEXT_LEAST_BITS": "fit",
-        "DAYS_LEAST_BITS": "fit",
+        "CHOICE_LEAST_BITS": "fit",
     },
     "evidence.comparison": {"OTHER_TEXTS": "sampling"},
     "evidence.shared_values": {

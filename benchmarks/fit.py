@@ -47,11 +47,14 @@ from harvestdetect.judge.triage import Judgement, judge
 
 __all__ = ["main"]
 
+EVEN_LOAD: Final = "even_load"
+"""The measure of an even load."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
 SHARED: Final = 0.2
-"""Least weight of shared infrastructure. Most planted campaigns share none that is rare, so the fit would drop it for
-signs that come with it."""
+"""Least weight of shared infrastructure and of an even load. Most planted campaigns share no infrastructure that is
+rare, and the staff of an organisation may have even loads too, so the fit would drop both for signs that come with
+them."""
 STEADY: Final = 100.0
 """Innocent candidates of a dump that weigh as much as the reference."""
 FOLDS: Final = 6
@@ -80,6 +83,9 @@ UNSEEN: Final = (0.0, 0.02, 0.05)
 """Shares of unseen innocents that are tried: innocent candidates of unknown kinds that have the values of campaigns in
 a row. They bound what one row can say for a campaign (contamination: Huber 1965). Larger shares need a prior well above
 even odds, which a scan takes back in dumps of many candidates."""
+UNMARKED: Final = 0.3
+"""The same for the rows of readings, at least: innocents of unknown kinds rarely have the marks of known kinds, so that
+a candidate lacks these marks says little for a campaign."""
 NEARLY: Final = 1.01
 """Multiple of the least logarithmic loss up to which a larger share of unseen innocents, and then a smaller factor, is
 taken."""
@@ -110,10 +116,10 @@ def _kinds() -> dict[str, tuple[Family, Kind]]:
     found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
-            floor = SHARED if m.family == "infrastructure" else 0.0
+            floor = SHARED if m.family == "infrastructure" or m.id == EVEN_LOAD else 0.0
             found[m.id] = m.family, Kind(rises=True, least=0.0, floor=floor, relative=True)
             if m.family not in ("text", "infrastructure"):
-                kind = Kind(rises=m.tail == "high", least=0.0, relative=True)
+                kind = Kind(rises=m.tail == "high", least=0.0, floor=floor, relative=True)
                 found[m.id + EFFECT] = m.family, kind
     for r in READINGS:
         found[r.id] = r.family, Kind(rises=r.speaks == "high", least=r.least)
@@ -263,18 +269,21 @@ def _stretched(ledger: Ledger, by: float, unseen: float) -> Ledger:
     """A ledger with all bits multiplied, and those for a campaign bounded.
 
     If a share u of the innocents has the values of campaigns in a row, a value that is 2 ** b times as common among
-    campaigns as among the other innocents says ``-log2((1 - u) * 2 ** -b + u)`` bits.
+    campaigns as among the other innocents says ``-log2((1 - u) * 2 ** -b + u)`` bits. In rows of readings, u is at
+    least :data:`UNMARKED`.
 
     Args:
         ledger: as it was fitted.
         by: the factor.
         unseen: the share.
     """
+    readings = {r.id for r in READINGS}
     curves = {}
     for id_, curve in ledger.curves.items():
         weight = curve.weight * by
         bits = weight * np.array(curve.bits)
-        bounded = -np.log2((1 - unseen) * np.exp2(-np.maximum(bits, 0.0)) + unseen)
+        share = max(unseen, UNMARKED) if id_ in readings else unseen
+        bounded = -np.log2((1 - share) * np.exp2(-np.maximum(bits, 0.0)) + share)
         changed = np.where(bits > 0, bounded, bits) / weight
         curves[id_] = replace(curve, weight=weight, bits=tuple(changed.tolist()))
     return replace(ledger, curves=curves, prior=ledger.prior * by)

@@ -38,8 +38,9 @@ NEXT_TO_NONE: Final = 0.01
 TEXT_LEAST_BITS: Final = -3.0
 """Least bits of the length of the prompts and of what others send in them: an attacker can send short prompts and add
 popular sentences. Chosen."""
-DAYS_LEAST_BITS: Final = -2.0
-"""Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
+CHOICE_LEAST_BITS: Final = -2.0
+"""Least bits of the days from first to last prompt and of the spread of the share of traffic: an attacker chooses how
+long a campaign lasts and what else its accounts send. Chosen."""
 NEAREST_AMONG: Final = 256
 """Prompts of other accounts among which the nearest one is sought, at most: among more, it would be nearer."""
 SAME: Final = 1e-3
@@ -316,6 +317,7 @@ _STRUCTURE: Final = (
     ),
     Reading(
         id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share,
+        least=CHOICE_LEAST_BITS,
     ),
     Reading(
         id="own_data", speaks="low", family="structure", label="data of the accounts' own", take=_own_data,
@@ -340,7 +342,7 @@ _STRUCTURE: Final = (
 _TIME: Final = (
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
-        take=_days, least=DAYS_LEAST_BITS,
+        take=_days, least=CHOICE_LEAST_BITS,
     ),
 )  # fmt: skip
 """The readings of the family time."""
