@@ -47,14 +47,11 @@ from harvestdetect.judge.triage import Judgement, judge
 
 __all__ = ["main"]
 
-EVEN_LOAD: Final = "even_load"
-"""The measure of an even load."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
-SHARED: Final = 0.2
-"""Least weight of shared infrastructure and of an even load. Most planted campaigns share no infrastructure that is
-rare, and the staff of an organisation may have even loads too, so the fit would drop both for signs that come with
-them."""
+LEAST: Final = 0.2
+"""Least weight of a measure. Few planted campaigns share rare infrastructure, or have several templates, and staff have
+even loads too, so the fit would drop such measures for signs that come with them."""
 STEADY: Final = 100.0
 """Innocent candidates of a dump that weigh as much as the reference."""
 FOLDS: Final = 6
@@ -116,10 +113,9 @@ def _kinds() -> dict[str, tuple[Family, Kind]]:
     found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
-            floor = SHARED if m.family == "infrastructure" or m.id == EVEN_LOAD else 0.0
-            found[m.id] = m.family, Kind(rises=True, least=0.0, floor=floor, relative=True)
+            found[m.id] = m.family, Kind(rises=True, least=0.0, floor=LEAST, relative=True)
             if m.family not in ("text", "infrastructure"):
-                kind = Kind(rises=m.tail == "high", least=0.0, floor=floor, relative=True)
+                kind = Kind(rises=m.tail == "high", least=0.0, floor=LEAST, relative=True)
                 found[m.id + EFFECT] = m.family, kind
     for r in READINGS:
         found[r.id] = r.family, Kind(rises=r.speaks == "high", least=r.least)
