@@ -152,7 +152,7 @@ def _export_graph(model: SentenceTransformer, tokens: torch.Tensor, file: Path) 
 
     import torch
 
-    class SentenceVectors(torch.nn.Module):
+    class SentenceVectors(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = model
