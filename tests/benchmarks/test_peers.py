@@ -34,7 +34,7 @@ from harvestdetect.cli.main import run_command
 from harvestdetect.simulate.evaluate import Planted, evaluate
 from tests.faults.server import Server
 
-ROWS = 500
+ROWS = 300
 FAKES = {
     "bertopic": """
         import logging
@@ -187,7 +187,7 @@ def forked(
         seconds = max(round(time.perf_counter() - start, 1), 0.1)
         return Used(seconds=seconds, processor_seconds=processor, peak_memory_mb=peak, code=done.code)
 
-    with Server(folder, environment, None) as server:
+    with Server(folder, environment, None, imports=["sentence_transformers"]) as server:
         monkeypatch.setattr(bench_module, "watched", in_fork)
         yield
 
@@ -212,7 +212,7 @@ def test_every_peer_runs_and_is_scored_by_one_rule(
     page.write_text("before\n<!-- peers -->\nstale figures\n<!-- /peers -->\nafter\n")
     assert command.main([*arguments, "--docs", str(page), "--json", str(kept)]) == 0
     text = page.read_text()
-    assert text.startswith("before\n<!-- peers -->\n`python -m benchmarks.peers --rows 500 --harvest 0.2")
+    assert text.startswith("before\n<!-- peers -->\n`python -m benchmarks.peers --rows 300 --harvest 0.2")
     assert text.endswith("<!-- /peers -->\nafter\n")
     assert "stale figures" not in text
     assert "bertopic 99.1" in text

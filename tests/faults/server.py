@@ -8,7 +8,7 @@ before a fork. A command whose plan watches the folder of the model reads it aga
 A test of a shell script puts :meth:`Server.write_program` in the place of the command: a small program that hands its
 arguments, streams, folder and environment to that process.
 
-As a program (``python -m faults.server SOCKET``) it is that process; :class:`Server` starts it and talks to it.
+As a program (``python -m tests.faults.server SOCKET MODULE ...``) it is that process; :class:`Server` starts it and talks to it.
 """
 
 from __future__ import annotations
@@ -87,9 +87,13 @@ class Server:
         folder: for its socket and output.
         environment: of the commands.
         library: of faults; None: none can be injected.
+        imports: modules that its commands use and that take long to import. What a command imports first is imported
+            twice: by the command, and then for those after it.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], library: Path | None) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], library: Path | None, *, imports: Sequence[str] = ()
+    ) -> None:
         self._folder = folder
         self._short = tempfile.mkdtemp(prefix="hd-")  # the name of a socket has at most 107 bytes
         self._socket = os.path.join(self._short, "s")
@@ -101,8 +105,8 @@ class Server:
             variables["LD_PRELOAD"] = str(library)
         self._log = (folder / "server.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.server", self._socket], env=variables, stdin=subprocess.DEVNULL,
-            stdout=self._log, stderr=self._log,
+            [sys.executable, "-m", "tests.faults.server", self._socket, *imports], env=variables,
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
         )  # fmt: skip
         while not os.path.exists(self._socket):
             if self._process.poll() is not None:
@@ -176,8 +180,8 @@ class Server:
 # ---------------------------------------------------------------- the process itself
 
 
-def _serve(path: str) -> None:
-    for name in IMPORTED:
+def _serve(path: str, *imports: str) -> None:
+    for name in (*IMPORTED, *imports):
         importlib.import_module(name)
     leave_pandas_out()
     collect_rarely()
@@ -349,4 +353,4 @@ def _command(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(*sys.argv[1:])
