@@ -253,7 +253,7 @@ def test_the_command(
     monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
     page = tmp_path / "page.md"
     page.write_text("<!-- innocents-tuning -->\n<!-- /innocents-tuning -->\n", encoding="utf-8")
-    given = ["--kinds", "joined", "--campaigns", "--rows", "12000", "--work", str(tmp_path), "--docs", str(page)]
+    given = ["--kinds", "joined", "--campaigns", "--rows", "6000", "--work", str(tmp_path), "--docs", str(page)]
     assert main(given) == 0
     printed = capsys.readouterr().out
     assert "| joined | 1 |" in printed

@@ -49,9 +49,9 @@ class Group:
 
 GROUPS = (
     Group(start="csv-", size=0.004, seconds=SECONDS / 2),
-    Group(start="parquet-", size=0.004, seconds=SECONDS / 2),
+    Group(start="parquet-", size=0.002, seconds=SECONDS / 3),
     Group(start="zstd-", size=0.01),
-    Group(start="", size=0.004, seconds=SECONDS / 2),
+    Group(start="", size=0.002, seconds=SECONDS / 3),
 )
 
 
