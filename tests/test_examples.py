@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,14 +30,29 @@ nbformat.write(notebook, sys.argv[2])
 """A program that runs a notebook and writes it with its outputs."""
 
 
+def run_program(path: str, *arguments: str) -> int:
+    """What ``python PATH ARGUMENTS`` does, in a process that has imported the library already."""
+    sys.argv[:] = [path, *arguments]
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+            return 1
+        return ended.code or 0
+    return 0
+
+
 @pytest.fixture
 def outside(environment: Mapping[str, str], tmp_path: Path, commands: Server) -> dict[str, str]:
     """An environment in which ``harvestdetect`` and ``python`` are this checkout and this Python."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
-    (programs / "python").chmod(0o755)
     commands.write_program(programs / "harvestdetect")
+    (programs / "python").write_text(
+        f'#!/bin/sh\nexec "{programs}/harvestdetect" "@{__name__}:run_program" "$@"\n', encoding="utf-8"
+    )
+    (programs / "python").chmod(0o755)
     return {**environment, "PATH": f"{programs}{os.pathsep}{environment['PATH']}"}
 
 

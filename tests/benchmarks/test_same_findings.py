@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from benchmarks import same_findings
 from benchmarks.same_findings import changed_findings, compare, main, plain
+from harvestdetect.cli.main import run_command
 
 
 def test_fields_for_people_do_not_count() -> None:
@@ -20,12 +23,17 @@ def test_fields_for_people_do_not_count() -> None:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
-    """The present code compared with itself."""
+    """The present code compared with itself. A process of its own scans once; the other scans are in this one."""
     kept = tmp_path_factory.mktemp("kept")
     scan = same_findings._scan
 
     def keeping(tree: Path, files: Sequence[Path], out: Path, encoder: str) -> float:
-        seconds = scan(tree, files, out, encoder)
+        if not any(kept.iterdir()):
+            seconds = scan(tree, files, out, encoder)
+        else:
+            with redirect_stdout(io.StringIO()):
+                assert run_command(["scan", *map(str, files), "--out", str(out), "--encoder", encoder, "-q"]) == 0
+            seconds = 1.0
         shutil.copytree(out, kept / out.name)
         return seconds
 

@@ -8,7 +8,8 @@ before a fork. A command whose plan watches the folder of the model reads it aga
 A test of a shell script puts :meth:`Server.write_program` in the place of the command: a small program that hands its
 arguments, streams, folder and environment to that process.
 
-As a program (``python -m tests.faults.server SOCKET MODULE ...``) it is that process; :class:`Server` starts it and talks to it.
+As a program (``python -m tests.faults.server SOCKET MODULE ...``) it is that process; :class:`Server` starts it and
+talks to it.
 """
 
 from __future__ import annotations
