@@ -26,6 +26,8 @@ version = release = harvestdetect.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 root_doc = "README"
 include_patterns = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "docs/api/*.md"]
+exclude_patterns = [".*", "build", "harvestdetect", "tests"]
+"""Folders without pages. Sphinx would look through all files of ``.venv`` for pages, which takes seconds."""
 
 myst_heading_anchors = 4
 
