@@ -180,12 +180,13 @@ class _Sizes(NamedTuple):
         A shorter group that was seen in part counts as if it lasted up to as long as the median of the others: as long
         as makes it most like that.
         """
-        a_day, each, days, cut = (size[list(groups)] for size in self)
+        mine = np.array(groups)
+        a_day, each, days, cut = self.a_day[mine], self.each[mine], self.days[mine], self.cut[mine]
         usual = [np.median(size if cut.all() else size[~cut]) for size in (a_day, each, days)]
         alike = np.sqrt(a_day / usual[0] * usual[1] / each)
         times = np.where(cut, np.clip(alike, 1, np.maximum(usual[2] / days, 1)), 1)
-        middle = (np.median(size, keepdims=True) for size in (a_day / times, each * times, days * times))
-        return _Sizes(*middle, cut=np.zeros(1, bool))
+        middle = np.median((a_day / times, each * times, days * times), axis=1, keepdims=True)
+        return _Sizes(middle[0], middle[1], middle[2], np.zeros(1, bool))
 
 
 def _sizes(groups: Sequence[Piece], periods: Periods) -> _Sizes:
