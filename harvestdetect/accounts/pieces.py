@@ -11,7 +11,7 @@ import numpy as np
 from harvestdetect.accounts import overlaps
 from harvestdetect.data import NO_TIME, Prompts
 from harvestdetect.util.amounts import EXCEPTIONAL, MIN_SAMPLE, MOST, NEARLY_ALL, SEVERAL
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, unique
 from harvestdetect.util.periods import DAY
 
 __all__ = ["Periods", "Piece", "distinct", "periods_of", "pieces_of"]
@@ -99,6 +99,8 @@ class Periods:
     """int64[g]: last day of it; before the first day if it is not known."""
     short: Bools
     """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
+    cut: Bools
+    """bool[g]: whether the group was active where the dump begins or ends: it may have begun before, or go on."""
 
     @property
     def days(self) -> Ints:
@@ -126,7 +128,7 @@ class Periods:
 
     def of(self, groups: Ints) -> Periods:
         """The periods of some groups, in the order of ``groups``."""
-        return Periods(self.first[groups], self.last[groups], self.short[groups])
+        return Periods(self.first[groups], self.last[groups], self.short[groups], self.cut[groups])
 
     def generations(self, groups: Sequence[int]) -> int:
         """Length of the longest series of some groups in which each begins after the one before has ended."""
@@ -150,7 +152,27 @@ def periods_of(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
     length = last - first + 1
     # accounts that sent one each, at any time, do not show when they were active
     enough = np.array([len(group.prompts) >= SEVERAL * len(group.accounts) for group in groups])
-    return Periods(first, last, enough & (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
+    short = enough & (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1))
+    return Periods(first, last, short, _cut_off(groups, account, time))
+
+
+def _cut_off(groups: Sequence[Piece], account: Ints32, time: Ints) -> Bools:
+    """bool[g]: whether more than a few accounts of a group (``EXCEPTIONAL``) sent within a day of an end of the dump.
+
+    The dump begins with its fifth request and ends with the fifth from last (``MIN_SAMPLE``): a few times may be wrong.
+    """
+    known = np.sort(time[time != NO_TIME])
+    if len(known) < MIN_SAMPLE:
+        return np.zeros(len(groups), bool)
+    begin, end = known[MIN_SAMPLE - 1] + DAY, known[-MIN_SAMPLE] - DAY
+    cut = []
+    for group in groups:
+        sent = time[group.prompts]
+        most = EXCEPTIONAL * len(group.accounts)
+        at_end = account[group.prompts[sent > end]]
+        at_begin = account[group.prompts[(sent != NO_TIME) & (sent < begin)]]
+        cut.append(max(len(unique(at_begin)), len(unique(at_end))) > most)
+    return np.array(cut, bool)
 
 
 def _central(account: Ints32, day: Ints) -> tuple[int, int]:

@@ -8,7 +8,8 @@ that are not those of the template.
 * Two pieces *continue* each other if they have other accounts, their periods overlap by less than half of the shorter
   one or lie at most twice the longer one apart, and they are of similar size: about as many accounts a day, and about
   as many requests of each. Campaigns that happen to ask for the same things one after the other rarely are. The number
-  of accounts does not count: a piece may hold two generations.
+  of accounts does not count: a piece may hold two generations. A piece where the dump begins or ends was seen in part.
+  If it is the shorter one, it is compared as if it lasted up to as long as the other.
 * They are linked if their payloads are more alike than those of either with groups that hardly are of the same chain:
   long ones with other accounts than all pieces, and short ones with other accounts that were active at the same time.
   These are the null distribution of a piece. The second kind matters where several campaigns ask for the same things.
@@ -87,7 +88,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     other = shared.share(compared, compared) < SMALL_PART
     dealt = payloads.dealt
     follows = periods.adjoin(compared, compared) & other & dealt[:, None] & dealt
-    sizes = _sizes([groups[i] for i in compared], periods.days[compared])
+    sizes = _sizes([groups[i] for i in compared], periods.of(compared))
     follows &= _of_similar_size(sizes, sizes) & (payloads.likeness_as_of_halves >= NEARLY_ALL)
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     at_once = periods.coincide(compared, compared) & dealt
@@ -107,11 +108,11 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
         for core in _components(_without_drift(links, sizes))
         if among.periods.generations(core) < GROUP or _is_specific(core, among, other=other, same=same)
     ]
-    found = _grown(cores, among, corpus.prompts, a_day=sizes[0])
+    found = _grown(cores, among, corpus.prompts, sizes)
     return [chain._replace(pieces=compared[chain.pieces].tolist()) for chain in found]
 
 
-def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, *, a_day: Floats) -> list[Chain]:
+def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, sizes: _Sizes) -> list[Chain]:
     """The chains of some components of links, with the groups that join those of three generations or more (``GROUP``).
 
     A component whose pieces all joined a longer chain is none.
@@ -120,7 +121,7 @@ def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, 
         cores: places of the pieces of each component.
         compared: all groups.
         prompts: of all groups.
-        a_day: float64[g]: the accounts of each group a day.
+        sizes: of all groups.
     """
     periods = compared.periods
     chains: list[Chain] = []
@@ -129,7 +130,7 @@ def _grown(cores: Sequence[list[int]], compared: ChainGroups, prompts: Prompts, 
             continue
         joined = GrownChain([], periods.generations(core))
         if joined.generations >= GROUP:
-            joined = grown(core, compared, prompts, most_a_day=SIZE_RATIO * float(np.median(a_day[core])))
+            joined = grown(core, compared, prompts, most_a_day=SIZE_RATIO * float(sizes.middle(core).a_day[0]))
         chains.append(Chain(sorted(core + joined.groups), joined.generations))
     return sorted(chains)
 
@@ -161,42 +162,71 @@ def _is_specific(core: Sequence[int], compared: ChainGroups, *, other: Bools, sa
     return not more_alike or bool(np.median(more_alike) <= FEW)
 
 
-def _sizes(groups: Sequence[Piece], days: Ints) -> Floats:
-    """float64[2, g]: the accounts of each group a day, and the requests of each account.
+class _Sizes(NamedTuple):
+    """How large groups are."""
 
-    Args:
-        groups: g groups.
-        days: int64[g]: length of their periods; 0 if it is not known.
-    """
+    a_day: Floats
+    """float64[g]: accounts of each group a day."""
+    each: Floats
+    """float64[g]: requests of each of its accounts."""
+    days: Floats
+    """float64[g]: length of its period."""
+    cut: Bools
+    """bool[g]: whether it was seen in part, see :class:`~harvestdetect.accounts.pieces.Periods`."""
+
+    def middle(self, groups: Sequence[int]) -> _Sizes:
+        """The median of some groups, as one.
+
+        A shorter group that was seen in part counts as if it lasted up to as long as the median of the others: as long
+        as makes it most like that.
+        """
+        mine = np.array(groups)
+        a_day, each, days, cut = self.a_day[mine], self.each[mine], self.days[mine], self.cut[mine]
+        usual = [np.median(size if cut.all() else size[~cut]) for size in (a_day, each, days)]
+        alike = np.sqrt(a_day / usual[0] * usual[1] / each)
+        times = np.where(cut, np.clip(alike, 1, np.maximum(usual[2] / days, 1)), 1)
+        middle = np.median((a_day / times, each * times, days * times), axis=1, keepdims=True)
+        return _Sizes(middle[0], middle[1], middle[2], np.zeros(1, bool))
+
+
+def _sizes(groups: Sequence[Piece], periods: Periods) -> _Sizes:
+    """The sizes of groups with some periods."""
     accounts = np.array([len(group.accounts) for group in groups], np.float64)
     each = np.array([len(group.prompts) for group in groups]) / accounts
-    return np.stack((accounts / np.maximum(days, 1), each))
+    days = np.maximum(periods.days, 1).astype(np.float64)
+    return _Sizes(accounts / days, each, days, periods.cut)
 
 
-def _of_similar_size(sizes: Floats, others: Floats) -> Bools:
-    """bool[g, h]: whether two groups are of similar size.
+def _of_similar_size(sizes: _Sizes, others: _Sizes) -> Bools:
+    """bool[g, h]: whether two groups are of similar size, for some length of the shorter one if that was seen in part.
 
-    Args:
-        sizes: float64[2, g], see :func:`_sizes`.
-        others: float64[2, h].
+    If its accounts are all there already, a group that lasts s times as long has a share 1 / s of the accounts a day,
+    and s times the requests of each. If others take over from them, both stay as they are. So s may be anything from 1
+    to the ratio of the lengths.
     """
-    one, other = sizes[:, :, None], others[:, None]
-    return np.asarray((np.maximum(one, other) <= SIZE_RATIO * np.minimum(one, other)).all(axis=0))
+    a_day = sizes.a_day[:, None] / others.a_day
+    each = sizes.each[:, None] / others.each
+    longer = others.days / sizes.days[:, None]
+    most = np.where(sizes.cut[:, None], np.maximum(longer, 1), 1)
+    least = np.where(others.cut, np.minimum(longer, 1), 1)
+    low = np.maximum(a_day, 1 / each) / SIZE_RATIO
+    high = np.minimum(a_day, 1 / each) * SIZE_RATIO
+    return np.asarray(np.maximum(low, least) <= np.minimum(high, most))
 
 
-def _without_drift(links: Sequence[Sequence[int]], sizes: Floats) -> list[Sequence[int]]:
+def _without_drift(links: Sequence[Sequence[int]], sizes: _Sizes) -> list[Sequence[int]]:
     """The links between pieces that are of similar size to the median of their component.
 
     Each link allows a factor of :data:`SIZE_RATIO`, so over many links the sizes may drift far apart.
 
     Args:
         links: between pieces.
-        sizes: float64[2, g], see :func:`_sizes`.
+        sizes: of g groups.
     """
     middle: dict[int, bool] = {}
     for component in _components(links):
-        median = np.median(sizes[:, component], axis=1)[:, None]
-        middle |= dict(zip(component, _of_similar_size(sizes[:, component], median)[:, 0].tolist(), strict=True))
+        similar = _of_similar_size(sizes, sizes.middle(component))[component, 0]
+        middle |= dict(zip(component, similar.tolist(), strict=True))
     return [link for link in links if all(middle[i] for i in link)]
 
 

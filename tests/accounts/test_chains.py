@@ -11,7 +11,7 @@ import pytest
 
 from harvestdetect.accounts import succession
 from harvestdetect.accounts.chains import SUCCESSION, chains, is_short_chain
-from harvestdetect.accounts.pieces import Periods, Piece, distinct, pieces_of
+from harvestdetect.accounts.pieces import Periods, Piece, distinct, periods_of, pieces_of
 from harvestdetect.accounts.succession import chained
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Campaign
@@ -363,15 +363,82 @@ def test_a_piece_that_is_like_one_of_a_chain_only_leaves_it() -> None:
 
 def test_pieces_that_grow_from_one_to_the_next_are_no_chain_of_the_small_ones() -> None:
     accounts = np.array([9.0, 9, 10, 13, 19, 27, 9])
-    scales = np.stack((accounts / 3, np.full(7, 8.0)))
     links = [[i, i + 1] for i in range(5)] + [[0, 6]]
+    scales = sizes(accounts)
     assert succession._without_drift(links, scales) == [[0, 1], [1, 2], [2, 3], [0, 6]]
-    requests = scales.copy()
-    requests[0] = 3
-    requests[1] = [8, 8, 8, 8, 12, 18, 3]
+    requests = sizes(np.full(7, 9.0), each=[8, 8, 8, 8, 12, 18, 3])
     assert succession._without_drift(links, requests) == [[0, 1], [1, 2], [2, 3], [3, 4]]
     assert succession._without_drift([[0, 3]], scales) == [[0, 3]]  # two pieces are compared with their middle
     assert succession._without_drift([], scales) == []
+
+
+def sizes(accounts: Any, *, each: Any = 8.0, days: Any = 3.0, cut: Any = False) -> succession._Sizes:
+    """The sizes of groups; a single number is that of all."""
+    count = np.zeros(len(accounts))
+    return succession._Sizes(np.array(accounts) / days, count + each, count + days, (count + cut).astype(bool))
+
+
+@pytest.mark.parametrize(("accounts", "each", "days", "cut", "similar"), [
+    (12, 9, 3, False, True),
+    (12, 3, 1, False, False),
+    (12, 3, 1, True, True),  # all accounts are there already and will send more
+    (4, 9, 1, True, True),  # others will take over
+    (7, 6, 1, True, True),  # a bit of both
+    (30, 3, 1, True, False),
+    (12, 1, 1, True, False),
+    (4, 1, 1, True, False),
+    (12, 27, 3, True, False),  # it lasted as long already
+    (72, 18, 6, True, False),
+])  # fmt: skip
+def test_a_piece_that_was_seen_in_part_may_last_as_long_as_the_other(
+    accounts: float, each: float, days: float, cut: bool, similar: bool
+) -> None:
+    two = sizes([12, accounts], each=[9, each], days=[3, days], cut=[False, cut])
+    assert succession._of_similar_size(two, two).tolist() == [[True, similar], [similar, True]]
+    assert succession._without_drift([[0, 1]], two) == ([[0, 1]] if similar else [])
+
+
+@pytest.mark.parametrize(("begin", "end"), [(0, 16), (2, 40), (2, 16)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dump_may_begin_or_end_within_a_generation(begin: float, end: float, seed: int) -> None:
+    groups = rotation(seed)
+    groups.rows = [row for row in groups.rows if begin <= row.day < end]
+    assert groups.chains() == [[0, 1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dump_that_ends_within_a_group_with_another_subject_links_nothing(seed: int) -> None:
+    groups = Groups(seed)
+    for n in range(6):
+        groups.add(1 if n < 5 else 2, 3 * n, 3 * n + 3, template=f"t{n}a t{n}b t{n}c t{n}d")
+    groups.background()
+    groups.rows = [row for row in groups.rows if row.day < 16]
+    assert groups.chains() == [[0, 1, 2, 3, 4]]
+
+
+def test_groups_at_the_ends_of_a_dump_are_seen_in_part() -> None:
+    groups = Groups()
+    for first, last in ((0, 3), (3, 6), (30, 38), (35, DAYS)):
+        groups.add(1, first, last)
+    groups.add(1, 10, 20, accounts=list(range(groups.accounts, groups.accounts + 12)))
+    groups.rows += [
+        Row(0, DAYS + 100, "a wrong time", 0),
+        Row(groups.accounts - 1, DAYS, "one account came back", 4),
+    ]
+    pieces, corpus, _ = groups.built()
+    cut = [True, False, False, True, False]
+    assert periods_of(pieces, corpus.prompts.account, corpus.prompts.time).cut.tolist() == cut
+    corpus.prompts.time[:] = NO_TIME
+    assert not periods_of(pieces, corpus.prompts.account, corpus.prompts.time).cut.any()
+
+
+def test_pieces_that_were_seen_in_part_do_not_move_the_middle() -> None:
+    pieces = sizes(
+        [12, 12, 12, 12, 12], each=[9, 9, 3, 3, 3], days=[3, 3, 1, 1, 1], cut=[False, False, True, True, True]
+    )
+    middle = pieces.middle(range(5))
+    assert [float(size[0]) for size in middle[:3]] == pytest.approx([4, 9, 3])
+    assert pieces.middle([2, 3])[:3] == (12, 3, 1)  # nothing else is known
 
 
 def leftovers(groups: Groups, subject: int, *, accounts: int = 6, days: float = 3) -> list[int]:
@@ -446,7 +513,7 @@ def test_a_longer_chain_is_more_alike_than_other_groups_are_to_it(popular: int, 
     first, last = np.r_[0, 4, 8, np.zeros(count - 3, int)], np.r_[3, 7, 11, np.full(count - 3, 39)]
     compared: Any = SimpleNamespace(
         payloads=SimpleNamespace(cosine_to=lambda rest: cosine),
-        periods=Periods(first, last, np.arange(count) < 3),
+        periods=Periods(first, last, short=np.arange(count) < 3, cut=np.zeros(count, bool)),
     )
     other = ~np.eye(count, dtype=bool)
     assert succession._is_specific([0, 1, 2], compared, other=other, same=~other) is specific
