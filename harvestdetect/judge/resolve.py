@@ -379,7 +379,29 @@ def _come_late(
 def _subtract(
     campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
 ) -> list[MeasuredCandidate]:
-    """Measures candidates without the accounts that they share with stronger ones.
+    """Measures candidates without the accounts that they share with stronger ones, see :func:`_subtract_once`.
+
+    Bits are relative to the other candidates. When some of them keep no evidence, another may get a tier that it did
+    not have before, such as one more piece of a chain. So this goes on until no candidate gets a tier for the first
+    time.
+    """
+    found, seen = list(measured), set[int]()
+    while True:
+        judgements = bench.scale.judge(found)
+        order = ranked(judgements)
+        if seen.issuperset(order):
+            return found
+        seen.update(order)
+        found = _subtract_once(campaigns, found, judgements, bench)
+
+
+def _subtract_once(
+    campaigns: Sequence[Campaign],
+    measured: Sequence[MeasuredCandidate],
+    judgements: Sequence[Judgement],
+    bench: _Bench,
+) -> list[MeasuredCandidate]:
+    """Measures the candidates that have a tier without the accounts that they share with stronger ones.
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
     hours. So a candidate with a tier that shares more than exceptions of its accounts with stronger
@@ -392,7 +414,6 @@ def _subtract(
     few generations comes after its pieces if most of its accounts are found without it, even at a lower tier.
     """
     account = bench.scan.corpus.prompts.account
-    judgements = bench.scale.judge(measured)
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     order = ranked(judgements)

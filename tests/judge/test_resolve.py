@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from harvestdetect.data import Campaign, Evidence, Tier, Way
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.judge.resolve import _by_strongest_part, _come_late, _divide
+from harvestdetect.judge.resolve import _by_strongest_part, _come_late, _divide, _subtract
 
 EACH = 3
 """Prompts of every account."""
@@ -168,6 +169,45 @@ def test_without_parts_nothing_is_divided() -> None:
     both = [campaign(0, 40), campaign(30, 60)]
     assert divided(both, [2.0, 5.0]) == (both, [2.0, 5.0])
     assert divided([], []) == ([], [])
+
+
+# ---------------------------------------------------------------- overlaps
+
+
+@dataclass(frozen=True)
+class Made:
+    """The measures of a candidate, by their bits."""
+
+    bits: float
+    evidence: tuple[str, ...] = ("some",)
+    readings: Mapping[str, float] = field(default_factory=dict)
+
+
+def test_a_candidate_that_gets_a_tier_when_others_lose_theirs_comes_late_too() -> None:
+    """Bits are relative to the other candidates: each that loses its evidence makes the others stand out."""
+
+    def judge(measured: Sequence[Made]) -> list[Any]:
+        lost = sum(not one.evidence for one in measured)
+        scores = [one.bits + lost if one.evidence else -9.0 for one in measured]
+        return [
+            SimpleNamespace(score=score, tier="review" if score > 3 else "watch" if score > 0 else None)
+            for score in scores
+        ]
+
+    bench: Any = SimpleNamespace(
+        scale=SimpleNamespace(judge=judge),
+        measure=lambda some: [Made(-9.0)] * len(some),
+        settings=SimpleNamespace(min_accounts=10),
+        scan=SimpleNamespace(
+            corpus=SimpleNamespace(
+                prompts=SimpleNamespace(account=np.repeat(accounts(0, 100), EACH), accounts=range(100))
+            )
+        ),
+    )
+    campaigns = [campaign(0, 40), campaign(0, 12), campaign(12, 24), campaign(24, 36), campaign(50, 62)]
+    measured: Any = [Made(5.0), Made(1.0), Made(-0.5), Made(-1.5), Made(-0.5)]
+    found: Any = _subtract(campaigns, measured, bench)
+    assert [bool(one.evidence) for one in found] == [True, False, False, False, True]
 
 
 # ---------------------------------------------------------------- chains
